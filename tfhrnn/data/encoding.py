@@ -1,0 +1,180 @@
+"""Turns a stream of interactions into integer columns, contiguous by user and sorted by time.
+
+In go validated chunks; ids become provisional integers in order of appearance, appended to files in
+a scratch folder, so that text is never held whole. One stable sort by user and time follows: equal
+times keep the table's row order. Identical rows (user, item, time and feedback alike) are dropped
+but for the first, unless they are asked for.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any, Final, NamedTuple
+
+import numpy as np
+import polars as pl
+from numpy.typing import NDArray
+
+from tfhrnn.data.features import natural_order
+from tfhrnn.data.tables import InteractionReader
+from tfhrnn.errors import DataError
+
+_COLUMNS: Final[dict[str, np.dtype[Any]]] = {
+    "user": np.dtype(np.int32),
+    "item": np.dtype(np.int32),
+    "time": np.dtype(np.int64),
+    "feedback": np.dtype(np.float32),
+    "weight": np.dtype(np.float32),
+}
+
+
+class EncodedEvents(NamedTuple):
+    """Sorted events.
+
+    Attributes:
+      user_ids: ids in natural order.
+      item_ids: ids of the items with events, in natural order.
+      offsets: int64 `[users + 1]`; user u owns events offsets[u] to offsets[u + 1].
+      item: int32 `[events]`, positions in `item_ids`.
+      time: int64 `[events]`, Unix seconds.
+      feedback: float32 `[events]`, NaN where unknown.
+      weight: float32 `[events]`.
+      dropped: identical rows that were dropped.
+    """
+
+    user_ids: list[str]
+    item_ids: list[str]
+    offsets: NDArray[np.int64]
+    item: NDArray[np.int32]
+    time: NDArray[np.int64]
+    feedback: NDArray[np.float32]
+    weight: NDArray[np.float32]
+    dropped: int
+
+
+class _Ids:
+    """Ids seen so far, numbered in order of appearance."""
+
+    def __init__(self) -> None:
+        self.frame = pl.DataFrame(schema={"id": pl.String, "index": pl.Int32})
+
+    def encode(self, ids: pl.Series) -> NDArray[np.int32]:
+        asked = ids.alias("id").to_frame()
+        new = asked.unique(maintain_order=True).join(
+            self.frame, on="id", how="anti", maintain_order="left"
+        )
+        if new.height:
+            start = self.frame.height
+            indices = pl.int_range(start, start + new.height, dtype=pl.Int32, eager=True)
+            self.frame = self.frame.vstack(new.with_columns(index=indices))
+        found = asked.join(self.frame, on="id", how="left", maintain_order="left")
+        return found["index"].to_numpy()
+
+
+def encode_events(
+    reader: InteractionReader, scratch: Path, *, keep_duplicates: bool = False
+) -> EncodedEvents:
+    """Encodes and sorts a stream of interactions.
+
+    Args:
+      reader: the interactions; its report is completed.
+      scratch: an existing folder for temporary files, 24 bytes an event; they are removed.
+      keep_duplicates: whether identical rows stay.
+
+    Returns:
+      The sorted events.
+
+    Raises:
+      DataError: bad rows, or fewer than two users or two items.
+    """
+    users, items = _Ids(), _Ids()
+    files = {name: (scratch / f"{name}.raw").open("wb") for name in _COLUMNS}
+    try:
+        for chunk in reader:
+            columns = {
+                "user": users.encode(chunk["user_id"]),
+                "item": items.encode(chunk["item_id"]),
+                "time": chunk["timestamp"].to_numpy(),
+                "feedback": _one_nan(chunk["feedback"].to_numpy()),
+                "weight": chunk["weight"].to_numpy(),
+            }
+            for name, values in columns.items():
+                files[name].write(np.ascontiguousarray(values, _COLUMNS[name]).data)
+    finally:
+        for file in files.values():
+            file.close()
+    for kind, table in (("user", users), ("item", items)):
+        if table.frame.height < 2:
+            raise DataError(
+                reader.report.source,
+                found=f"a single {kind}, {table.frame['id'][0]!r}",
+                expected=f"at least 2 {kind}s",
+                column=reader.report.columns[f"{kind}_id"],
+            )
+    raw = {
+        name: np.memmap(scratch / f"{name}.raw", dtype, mode="r")
+        for name, dtype in _COLUMNS.items()
+    }
+    user_ids, user_of = _renumber(users)
+    item_ids, item_of = _renumber(items)
+    user = user_of[raw["user"]]
+    order = np.lexsort((raw["time"], user))
+    dropped = 0
+    if not keep_duplicates:
+        same = _repeated_rows(user[order], *(raw[n][order] for n in ("time", "item", "feedback")))
+        dropped = int(same.sum())
+        order = order[~same]
+        reader.report.drop("identical row", dropped)
+        reader.report.rows_kept -= dropped
+    counts = np.bincount(user[order], minlength=len(user_ids))
+    encoded = EncodedEvents(
+        user_ids,
+        item_ids,
+        np.concatenate([[0], np.cumsum(counts)]).astype(np.int64),
+        item_of[raw["item"][order]],
+        raw["time"][order],
+        raw["feedback"][order],
+        raw["weight"][order],
+        dropped,
+    )
+    raw.clear()
+    for name in _COLUMNS:
+        (scratch / f"{name}.raw").unlink()
+    return encoded
+
+
+def _one_nan(feedback: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Writes every NaN with the same bits, and −0 as 0, so that equal tables are equal bytes."""
+    return np.where(np.isnan(feedback), np.float32("nan"), feedback + np.float32(0))
+
+
+def _renumber(ids: _Ids) -> tuple[list[str], NDArray[np.int32]]:
+    """Returns ids in natural order, and each provisional number's place in it."""
+    seen = ids.frame["id"].to_list()
+    order = natural_order(seen)
+    place = np.empty(len(seen), np.int32)
+    place[order] = np.arange(len(seen), dtype=np.int32)
+    return [seen[at] for at in order], place
+
+
+def _repeated_rows(
+    user: NDArray[np.int32],
+    time: NDArray[np.int64],
+    item: NDArray[np.int32],
+    feedback: NDArray[np.float32],
+) -> NDArray[np.bool_]:
+    """Marks rows that are identical to an earlier one; sorted by user and time, `[events]`."""
+    repeated = np.zeros(len(user), np.bool_)
+    new_time = np.ones(len(user), np.bool_)
+    new_time[1:] = (user[1:] != user[:-1]) | (time[1:] != time[:-1])
+    moment = np.cumsum(new_time)
+    tied = np.flatnonzero(~new_time | ~np.append(new_time[1:], True))
+    if len(tied) == 0:
+        return repeated
+    keys = [moment[tied], item[tied], feedback[tied].view(np.int32)]
+    order = np.lexsort(keys[::-1])  # stable: the first of identical rows stays the first
+    same = np.ones(len(tied) - 1, np.bool_)
+    for key in keys:
+        same &= key[order[1:]] == key[order[:-1]]
+    repeated[tied[order[1:][same]]] = True
+    return repeated

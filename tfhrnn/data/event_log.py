@@ -1,0 +1,338 @@
+"""The encoded events of a data set, in a folder of memory-mapped arrays.
+
+`write_event_log` reads tables and writes the folder: offsets.npy, item.npy, time.npy, feedback.npy,
+weight.npy, users.parquet, items.parquet and meta.json. `EventLog.open` maps it. Events are
+contiguous by user, sorted by time, equal times in the table's row order. The folder appears under
+its name only when it is complete.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+import polars as pl
+from numpy.typing import NDArray
+
+from tfhrnn.data.catalogue import FIRST_ITEM, Catalogue
+from tfhrnn.data.encoding import EncodedEvents, encode_events
+from tfhrnn.data.features import FeatureSet, natural_order
+from tfhrnn.data.folders import complete_folder
+from tfhrnn.data.sessions import DEFAULT_THRESHOLDS, check_thresholds
+from tfhrnn.data.sources import CHUNK_ROWS, TableSource
+from tfhrnn.data.tables import InteractionReader, ReadReport, Table, read_interactions, read_table
+from tfhrnn.data.timestamps import TimestampUnit
+from tfhrnn.errors import RunError
+
+FORMAT: Final = "tfhrnn event log"
+VERSION: Final = 1
+ARRAYS: Final = ("offsets", "item", "time", "feedback", "weight")
+
+
+@dataclass(frozen=True, eq=False)
+class EventLog:
+    """Events of all users; user u owns events offsets[u] to offsets[u + 1].
+
+    Attributes:
+      offsets: int64 `[users + 1]`.
+      item: int32 `[events]`, item indices, the first real item being `FIRST_ITEM`.
+      time: int64 `[events]`, Unix seconds, never falling within a user.
+      feedback: float32 `[events]`, NaN where unknown.
+      weight: float32 `[events]`, 1 where the table had none.
+      user_ids: ids in natural order (as integers if every one is written as one).
+      catalogue: the items.
+      user_features: how user columns became `user_matrix`, None without.
+      user_matrix: float32 `[users, width]`, width 0 without features.
+      fingerprint: SHA-256 of arrays and ids; the same data has the same one by any route.
+      meta: name, thresholds, report and counts as they were written.
+    """
+
+    offsets: NDArray[np.int64]
+    item: NDArray[np.int32]
+    time: NDArray[np.int64]
+    feedback: NDArray[np.float32]
+    weight: NDArray[np.float32]
+    user_ids: list[str]
+    catalogue: Catalogue
+    user_features: FeatureSet | None
+    user_matrix: NDArray[np.float32]
+    fingerprint: str
+    meta: dict[str, Any]
+
+    @property
+    def num_users(self) -> int:
+        """Users with at least one event."""
+        return len(self.user_ids)
+
+    @property
+    def num_items(self) -> int:
+        """Real items, cold ones included."""
+        return self.catalogue.num_items
+
+    @property
+    def num_events(self) -> int:
+        """Events of all users."""
+        return len(self.item)
+
+    @property
+    def has_feedback(self) -> bool:
+        """Whether any event's feedback is known."""
+        return bool(self.meta["has_feedback"])
+
+    @property
+    def name(self) -> str:
+        """The data set's name."""
+        return str(self.meta["name"])
+
+    @property
+    def thresholds(self) -> tuple[int, ...]:
+        """Gap thresholds in seconds, as they were given when the log was written."""
+        return tuple(self.meta["thresholds"])
+
+    @property
+    def report(self) -> ReadReport:
+        """What was read, and what became of it."""
+        return ReadReport(**self.meta["report"])
+
+    @cached_property
+    def _users(self) -> dict[str, int]:
+        return {user: index for index, user in enumerate(self.user_ids)}
+
+    def user_index(self, user: str) -> int | None:
+        """Returns a user's index, None for an id without events."""
+        return self._users.get(user)
+
+    def events_of(self, user: int) -> slice:
+        """Returns where the events of the user with index `user` stand in the arrays."""
+        return slice(int(self.offsets[user]), int(self.offsets[user + 1]))
+
+    @classmethod
+    def open(cls, directory: str | Path) -> EventLog:
+        """Maps an event log's arrays.
+
+        Args:
+          directory: what `write_event_log` wrote.
+
+        Returns:
+          The log; its arrays are read only.
+
+        Raises:
+          RunError: no such folder, none of ours, incomplete, or of a later version.
+        """
+        directory = Path(directory)
+        if not directory.is_dir():
+            raise RunError(f"{directory}: got no such folder, expected an event log")
+        meta = read_meta(directory)
+        if meta is None:
+            raise RunError(
+                f"{directory}: got a folder without our meta.json, expected an event log"
+            )
+        if meta["version"] != VERSION:
+            raise RunError(
+                f"{directory}: got version {meta['version']}, expected {VERSION}; prepare it anew"
+            )
+        try:
+            arrays = {n: np.load(directory / f"{n}.npy", mmap_mode="r") for n in ARRAYS}
+            users = pl.read_parquet(directory / "users.parquet")
+            items = pl.read_parquet(directory / "items.parquet")
+        except (OSError, ValueError, EOFError, pl.exceptions.PolarsError) as error:
+            raise RunError(f"{directory}: got a damaged event log; prepare it anew") from error
+        events = int(arrays["offsets"][-1])
+        if any(len(arrays[n]) != events for n in ARRAYS[1:]) or (
+            len(arrays["offsets"]) != users.height + 1
+        ):
+            raise RunError(f"{directory}: got arrays of unlike lengths; prepare it anew")
+        item_features = _features(meta["item_features"])
+        user_features = _features(meta["user_features"])
+        return cls(
+            **arrays,
+            user_ids=users["user_id"].to_list(),
+            catalogue=Catalogue.from_frame(items, item_features),
+            user_features=user_features,
+            user_matrix=(user_features or FeatureSet(())).encode(users, source="users"),
+            fingerprint=meta["fingerprint"],
+            meta=meta,
+        )
+
+
+def write_event_log(
+    interactions: TableSource | InteractionReader,
+    out: str | Path,
+    *,
+    items: TableSource | Table | None = None,
+    users: TableSource | Table | None = None,
+    item_features: Sequence[str] = (),
+    user_features: Sequence[str] = (),
+    columns: Mapping[str, str] | None = None,
+    timestamp_unit: TimestampUnit | None = None,
+    separator: str | None = None,
+    name: str = "",
+    thresholds: Sequence[int] = DEFAULT_THRESHOLDS,
+    keep_duplicates: bool = False,
+    chunk_rows: int = CHUNK_ROWS,
+) -> EventLog:
+    """Reads tables and writes an event log.
+
+    Args:
+      interactions: a table (see `read_interactions`), or a reader of one.
+      out: the folder to write; an event log that stands there is replaced once the new one is
+        complete, anything else is refused.
+      items: a table of items, or what `read_table` returned.
+      users: a table of users, likewise.
+      item_features: columns to use, as "genres:multi-hot"; for an `items` that is not yet read.
+      user_features: columns to use; for a `users` that is not yet read.
+      columns: role → column of the interactions.
+      timestamp_unit: "s", "ms" or "iso"; None infers it.
+      separator: of the interactions as CSV.
+      name: the data set's, for reports.
+      thresholds: gap thresholds in seconds that go with the data.
+      keep_duplicates: whether rows identical in user, item, time and feedback stay.
+      chunk_rows: rows held as text at a time.
+
+    Returns:
+      The log, opened.
+
+    Raises:
+      ConfigError: a feature, role, unit or thresholds that can't be.
+      DataError: a table that can't be read, or fewer than two users or items.
+      RunError: `out` is something else, or can't be written; nothing stays of it.
+    """
+    thresholds = check_thresholds(thresholds)
+    out = Path(out)
+    if out.exists() and not _replaceable(out):
+        raise RunError(f"{out}: got something that is no event log; choose another folder")
+    reader = interactions
+    if not isinstance(reader, InteractionReader):
+        reader = read_interactions(
+            interactions,
+            columns=columns,
+            timestamp_unit=timestamp_unit,
+            separator=separator,
+            chunk_rows=chunk_rows,
+        )
+    item_table = _table(items, "item_id", item_features)
+    user_table = _table(users, "user_id", user_features)
+    with complete_folder(out) as folder:
+        events = encode_events(reader, folder, keep_duplicates=keep_duplicates)
+        item_frame, item_set = _items(events, item_table, reader.report)
+        user_frame, user_set = _users(events, user_table, reader.report)
+        place = pl.DataFrame({"item_id": events.item_ids}).join(
+            item_frame.select("item_id").with_row_index("row"),
+            on="item_id",
+            how="left",
+            maintain_order="left",
+        )
+        rows = place["row"].to_numpy().astype(np.int32)
+        arrays = {
+            "offsets": events.offsets,
+            "item": rows[events.item] + np.int32(FIRST_ITEM),
+            "time": events.time,
+            "feedback": events.feedback,
+            "weight": events.weight,
+        }
+        for key, array in arrays.items():
+            np.save(folder / f"{key}.npy", array)
+        user_frame.write_parquet(folder / "users.parquet")
+        item_frame.write_parquet(folder / "items.parquet")
+        meta = {
+            "format": FORMAT,
+            "version": VERSION,
+            "name": name,
+            "thresholds": list(thresholds),
+            "users": user_frame.height,
+            "items": item_frame.height,
+            "events": len(events.time),
+            "has_feedback": bool(np.isfinite(events.feedback).any()),
+            "item_features": item_set.to_json() if item_set else None,
+            "user_features": user_set.to_json() if user_set else None,
+            "report": reader.report.to_json(),
+            "fingerprint": _fingerprint(arrays, events.user_ids, item_frame["item_id"].to_list()),
+        }
+        text = json.dumps(meta, indent=2, ensure_ascii=False)
+        (folder / "meta.json").write_text(text, encoding="utf-8")
+    return EventLog.open(out)
+
+
+def read_meta(directory: Path) -> dict[str, Any] | None:
+    """Returns an event log's meta.json, None where the folder has none of ours."""
+    try:
+        meta = json.loads((directory / "meta.json").read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return None
+    return meta if isinstance(meta, dict) and meta.get("format") == FORMAT else None
+
+
+def _replaceable(out: Path) -> bool:
+    return out.is_dir() and (read_meta(out) is not None or not any(out.iterdir()))
+
+
+def _table(
+    source: TableSource | Table | None, id_role: str, features: Sequence[str]
+) -> Table | None:
+    if source is None or isinstance(source, Table):
+        return source
+    return read_table(source, id_role, features)
+
+
+def _features(values: list[dict[str, Any]] | None) -> FeatureSet | None:
+    return None if values is None else FeatureSet.from_json(values)
+
+
+def _items(
+    events: EncodedEvents, table: Table | None, report: ReadReport
+) -> tuple[pl.DataFrame, FeatureSet | None]:
+    """Returns every item in natural order with its raw columns, and the fitted features."""
+    if table is None:
+        return pl.DataFrame({"item_id": events.item_ids}, schema={"item_id": pl.String}), None
+    known = set(table.frame["item_id"])
+    cold = sorted(known.difference(events.item_ids))
+    bare = len(events.item_ids) - (len(known) - len(cold))
+    if cold:
+        report.notes.append(f"{len(cold)} items of {table.label} have no event (cold items)")
+    if bare:
+        report.notes.append(f"{bare} items with events are missing from {table.label}: no features")
+    ids = [*events.item_ids, *cold]
+    return _joined("item_id", [ids[at] for at in natural_order(ids)], table)
+
+
+def _users(
+    events: EncodedEvents, table: Table | None, report: ReadReport
+) -> tuple[pl.DataFrame, FeatureSet | None]:
+    """Returns every user with events with its raw columns, and the fitted features."""
+    if table is None:
+        return pl.DataFrame({"user_id": events.user_ids}, schema={"user_id": pl.String}), None
+    known = set(table.frame["user_id"])
+    bare = len(set(events.user_ids) - known)
+    idle = len(known) - (len(events.user_ids) - bare)
+    if idle:
+        report.notes.append(f"{idle} users of {table.label} have no event and are left out")
+    if bare:
+        report.notes.append(f"{bare} users with events are missing from {table.label}: no features")
+    return _joined("user_id", events.user_ids, table)
+
+
+def _joined(role: str, ids: list[str], table: Table) -> tuple[pl.DataFrame, FeatureSet | None]:
+    frame = pl.DataFrame({role: ids}, schema={role: pl.String})
+    frame = frame.join(table.frame, on=role, how="left", maintain_order="left")
+    if not table.features:
+        return frame, None
+    return frame, FeatureSet.fit(table.features, frame, source=table.label)
+
+
+def _fingerprint(
+    arrays: Mapping[str, NDArray[Any]], user_ids: Sequence[str], item_ids: Sequence[str]
+) -> str:
+    digest = hashlib.sha256()
+    for name in ARRAYS:
+        little = np.ascontiguousarray(arrays[name], arrays[name].dtype.newbyteorder("<"))
+        digest.update(f"{name} {little.dtype.str} {len(little)}\n".encode())
+        digest.update(little.data)
+    for ids in (user_ids, item_ids):
+        digest.update(json.dumps(list(ids), ensure_ascii=True).encode())
+    return digest.hexdigest()

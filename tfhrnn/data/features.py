@@ -1,0 +1,278 @@
+"""Turns columns of an item or user table into numbers.
+
+In goes a column and its kind; out goes a fixed block of float32 columns. *multi-hot*: one column a
+value, the row scaled to length 1, all zeros where there is none. *categorical*: one column a value
+and a last one for any other or a missing one. *numeric*: the standardised number, 0 where missing,
+and a column that is 1 where missing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from itertools import pairwise
+from typing import Any, Final, Literal, NamedTuple, get_args
+
+import numpy as np
+import polars as pl
+from numpy.typing import NDArray
+
+from tfhrnn.data.cells import Problems, read_numbers, row_numbers
+from tfhrnn.errors import ConfigError
+
+FeatureKind = Literal["multi-hot", "categorical", "numeric"]
+
+MAX_VALUES: Final = 255  # of one feature; rarer values count as unknown
+
+
+class FeatureColumn(NamedTuple):
+    """A column to use as a feature, as the caller asked for it.
+
+    Attributes:
+      name: the column.
+      kind: "multi-hot", "categorical" or "numeric".
+      separator: between the values of a multi-hot cell.
+    """
+
+    name: str
+    kind: FeatureKind
+    separator: str = "|"
+
+
+def parse_feature(text: str, *, separator: str = "|") -> FeatureColumn:
+    """Reads a feature as it is written on the command line.
+
+    Args:
+      text: "name:kind"; the name may hold colons itself.
+      separator: between the values of a multi-hot cell.
+
+    Returns:
+      The column and its kind.
+
+    Raises:
+      ConfigError: no kind, no name, or a kind that doesn't exist.
+
+    >>> parse_feature("genres:multi-hot")
+    FeatureColumn(name='genres', kind='multi-hot', separator='|')
+    """
+    name, _, kind = text.rpartition(":")
+    if not name or kind not in get_args(FeatureKind):
+        kinds = ", ".join(get_args(FeatureKind))
+        raise ConfigError(f"feature: got {text!r}, expected NAME:KIND with one of {kinds}")
+    if not separator:
+        raise ConfigError("feature: got an empty separator, expected one or more characters")
+    return FeatureColumn(name, kind, separator)  # type: ignore[arg-type]  # checked above
+
+
+@dataclass(frozen=True)
+class FeatureSpec:
+    """One fitted feature.
+
+    Attributes:
+      name: the column.
+      kind: how it becomes numbers.
+      vocabulary: the values with a column of their own, in natural order; empty for numbers.
+      mean: of the numbers that were there.
+      std: of the same, 1 where all are equal.
+      separator: between the values of a multi-hot cell.
+      cut: values that were left out because they are rarer than `MAX_VALUES` others.
+    """
+
+    name: str
+    kind: FeatureKind
+    vocabulary: tuple[str, ...] = ()
+    mean: float = 0.0
+    std: float = 1.0
+    separator: str = "|"
+    cut: int = 0
+
+    @property
+    def width(self) -> int:
+        """Columns this feature takes."""
+        if self.kind == "numeric":
+            return 2
+        return len(self.vocabulary) + (self.kind == "categorical")
+
+    @classmethod
+    def fit(
+        cls,
+        column: FeatureColumn,
+        values: pl.Series,
+        *,
+        max_values: int = MAX_VALUES,
+        source: str = "table",
+    ) -> FeatureSpec:
+        """Reads vocabulary or scale off a column.
+
+        Args:
+          column: the feature asked for.
+          values: its cells, `[rows]`.
+          max_values: how many values get a column; the most common ones, ties in natural order.
+          source: the file, for messages.
+
+        Returns:
+          The fitted feature.
+
+        Raises:
+          DataError: a cell of a numeric feature that is no finite number.
+        """
+        if column.kind == "numeric":
+            numbers = _finite(column.name, values, source).drop_nans().drop_nulls()
+            mean = float(numbers.mean() or 0.0)  # type: ignore[arg-type]  # floats only
+            deviation = float(np.std(numbers.to_numpy())) if len(numbers) else 0.0
+            return cls(column.name, "numeric", mean=mean, std=deviation or 1.0)
+        split = _split(values, column.kind, column.separator)["value"]
+        counts = split.alias("value").value_counts(name="count")
+        ordered = natural_order(counts["value"].to_list())
+        common = counts[ordered].sort("count", descending=True, maintain_order=True)["value"]
+        kept = common.head(max_values).to_list()
+        vocabulary = tuple(kept[at] for at in natural_order(kept))
+        return cls(
+            column.name,
+            column.kind,
+            vocabulary,
+            separator=column.separator,
+            cut=len(common) - len(kept),
+        )
+
+    def encode(self, values: pl.Series, *, source: str = "table") -> NDArray[np.float32]:
+        """Turns cells into numbers.
+
+        Args:
+          values: `[rows]`.
+          source: the file, for messages.
+
+        Returns:
+          float32 `[rows, width]`.
+
+        Raises:
+          DataError: a cell of a numeric feature that is no finite number.
+        """
+        encoded = np.zeros((len(values), self.width), np.float32)
+        if self.kind == "numeric":
+            numbers = _finite(self.name, values, source).fill_null(float("nan")).to_numpy()
+            missing = np.isnan(numbers)
+            encoded[:, 0] = np.where(missing, 0.0, (numbers - self.mean) / self.std)
+            encoded[:, 1] = missing
+            return encoded
+        column_of = {value: at for at, value in enumerate(self.vocabulary)}
+        split = _split(values, self.kind, self.separator)
+        known = split.with_columns(
+            column=split["value"].replace_strict(column_of, default=None, return_dtype=pl.Int64)
+        ).drop_nulls("column")
+        encoded[known["row"].to_numpy(), known["column"].to_numpy()] = 1.0
+        if self.kind == "categorical":
+            encoded[:, -1] = encoded[:, :-1].sum(1) == 0
+            return encoded
+        length = np.sqrt(encoded.sum(1, keepdims=True))
+        return np.divide(encoded, length, out=encoded, where=length > 0)
+
+    def to_json(self) -> dict[str, Any]:
+        """Returns the feature as plain values."""
+        return asdict(self)
+
+    @classmethod
+    def from_json(cls, values: Mapping[str, Any]) -> FeatureSpec:
+        """Reads a feature from what `to_json` returned."""
+        return cls(**{**values, "vocabulary": tuple(values["vocabulary"])})
+
+
+@dataclass(frozen=True)
+class FeatureSet:
+    """The features of all items, or of all users, side by side."""
+
+    specs: tuple[FeatureSpec, ...]
+
+    @property
+    def width(self) -> int:
+        """Columns of all features together."""
+        return sum(spec.width for spec in self.specs)
+
+    @property
+    def slices(self) -> dict[str, slice]:
+        """Feature → its columns."""
+        ends = np.cumsum([0, *(spec.width for spec in self.specs)]).tolist()
+        return {
+            spec.name: slice(start, end)
+            for spec, (start, end) in zip(self.specs, pairwise(ends), strict=True)
+        }
+
+    @classmethod
+    def fit(
+        cls,
+        columns: tuple[FeatureColumn, ...],
+        frame: pl.DataFrame,
+        *,
+        max_values: int = MAX_VALUES,
+        source: str = "table",
+    ) -> FeatureSet:
+        """Fits every feature on its column of `frame`; see `FeatureSpec.fit`."""
+        return cls(
+            tuple(
+                FeatureSpec.fit(c, frame[c.name], max_values=max_values, source=source)
+                for c in columns
+            )
+        )
+
+    def encode(self, frame: pl.DataFrame, *, source: str = "table") -> NDArray[np.float32]:
+        """Turns a table into numbers.
+
+        Args:
+          frame: has a column for each feature; others don't matter.
+          source: the file, for messages.
+
+        Returns:
+          float32 `[rows, width]`.
+        """
+        blocks = [spec.encode(frame[spec.name], source=source) for spec in self.specs]
+        return np.concatenate([np.zeros((frame.height, 0), np.float32), *blocks], axis=1)
+
+    def to_json(self) -> list[dict[str, Any]]:
+        """Returns the features as plain values."""
+        return [spec.to_json() for spec in self.specs]
+
+    @classmethod
+    def from_json(cls, values: list[dict[str, Any]]) -> FeatureSet:
+        """Reads features from what `to_json` returned."""
+        return cls(tuple(FeatureSpec.from_json(value) for value in values))
+
+
+def natural_order(ids: list[str]) -> NDArray[np.int64]:
+    """Returns the order of ids: as integers if every one is written as one, else as text.
+
+    >>> natural_order(["10", "9", "-1"]).tolist(), natural_order(["10", "9", "a"]).tolist()
+    ([2, 1, 0], [0, 1, 2])
+    """
+    column = pl.Series(ids, dtype=pl.String)
+    integers = column.cast(pl.Int64, strict=False)
+    canonical = integers.is_not_null().all() and bool((integers.cast(pl.String) == column).all())
+    return (integers if canonical else column).arg_sort().to_numpy().astype(np.int64)
+
+
+def _split(values: pl.Series, kind: FeatureKind, separator: str) -> pl.DataFrame:
+    """Lists the values of each cell: columns `row` and `value`, none for an empty cell."""
+    if isinstance(values.dtype, pl.List):
+        lists = values.cast(pl.List(pl.String))
+    elif kind == "multi-hot":
+        lists = values.cast(pl.String).str.split(separator)
+    else:
+        lists = values.cast(pl.String).to_frame("value").select(pl.concat_list("value")).to_series()
+    frame = pl.DataFrame({"row": row_numbers(0, len(values)), "value": lists}).explode("value")
+    frame = frame.with_columns(pl.col("value").str.strip_chars())
+    return frame.filter(pl.col("value").is_not_null() & (pl.col("value") != "")).unique(
+        maintain_order=True
+    )
+
+
+def _finite(name: str, values: pl.Series, source: str) -> pl.Series:
+    numbers, unreadable = read_numbers(values)
+    problems = Problems(source)
+    problems.add(
+        name,
+        "a finite number, or nothing where it is unknown",
+        bad=unreadable | numbers.is_infinite(),
+        values=values,
+        rows=row_numbers(1, len(values)),
+    )
+    problems.raise_first()
+    return numbers.cast(pl.Float64)

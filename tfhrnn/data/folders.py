@@ -1,0 +1,72 @@
+"""Writes a folder that is there complete or not at all.
+
+The files go into a temporary folder beside the target, are flushed to the disk, and the folder is
+renamed. On any error, a full disk or Ctrl-C the temporary folder is removed, and what stood at the
+target stays.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import polars as pl
+
+from tfhrnn.errors import RunError
+
+
+@contextmanager
+def complete_folder(out: Path) -> Iterator[Path]:
+    """Gives a temporary folder that becomes `out` when the block ends without an error.
+
+    Args:
+      out: the folder to write; one that is there is replaced, so look before.
+
+    Yields:
+      The temporary folder to write to.
+
+    Raises:
+      RunError: the disk is full or `out` can't be written.
+    """
+    out = Path(os.path.abspath(out))
+    temporary: Path | None = None
+    try:
+        out.parent.mkdir(parents=True, exist_ok=True)
+        temporary = Path(tempfile.mkdtemp(prefix=f".{out.name}.", dir=out.parent))
+        folder = temporary / "new"
+        folder.mkdir()
+        yield folder
+        for file in [*(path for path in folder.rglob("*") if path.is_file()), folder]:
+            _flush(file)
+        _rename(folder, out, temporary / "old")
+        _flush(out.parent)
+    except (OSError, pl.exceptions.PolarsError) as error:
+        reason = getattr(error, "strerror", None) or str(error).splitlines()[0]
+        raise RunError(f"{out}: could not be written: {reason}; nothing was kept") from error
+    finally:
+        if temporary is not None:
+            shutil.rmtree(temporary, ignore_errors=True)
+
+
+def _rename(folder: Path, out: Path, old: Path) -> None:
+    if out.exists():
+        out.rename(old)
+        try:
+            folder.rename(out)
+        except BaseException:
+            old.rename(out)
+            raise
+    else:
+        folder.rename(out)
+
+
+def _flush(path: Path) -> None:
+    handle = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)

@@ -1,0 +1,270 @@
+"""Reads interaction, item and user tables, and says what it found.
+
+In goes a table in any of the forms `sources` opens; interactions come out as validated chunks in
+the table's row order, item and user tables as one frame. Ids are always text, kept as they are
+written (a whole number read as a float, 1.0, is "1"). Missing feedback is unknown; every other
+missing or unreadable cell is an error that names row and column.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from typing import Any, Final
+
+import polars as pl
+
+from tfhrnn.data.cells import Problems, read_ids, read_numbers, row_numbers
+from tfhrnn.data.columns import TableKind, map_columns, plain_name
+from tfhrnn.data.features import FeatureColumn, parse_feature
+from tfhrnn.data.sources import CHUNK_ROWS, Source, TableSource, open_source
+from tfhrnn.data.timestamps import TimestampParser, TimestampUnit
+from tfhrnn.errors import DataError
+
+CHUNK_SCHEMA: Final = {
+    "user_id": pl.String,
+    "item_id": pl.String,
+    "timestamp": pl.Int64,
+    "feedback": pl.Float32,
+    "weight": pl.Float32,
+}
+
+
+@dataclass
+class ReadReport:
+    """What was read, and what became of it.
+
+    Attributes:
+      source: the file, or "frame".
+      rows_read: rows of the table.
+      rows_kept: rows that became events.
+      dropped: reason → rows.
+      columns: role → column.
+      ignored: columns without a use; `event_type` is among them, as the model has none for it.
+      timestamp_unit: "s", "ms" or "iso".
+      unit_inferred: whether that was read off the data.
+      notes: what else the caller should know, a sentence each.
+    """
+
+    source: str
+    rows_read: int = 0
+    rows_kept: int = 0
+    dropped: dict[str, int] = field(default_factory=dict)
+    columns: dict[str, str] = field(default_factory=dict)
+    ignored: list[str] = field(default_factory=list)
+    timestamp_unit: str | None = None
+    unit_inferred: bool = False
+    notes: list[str] = field(default_factory=list)
+
+    def drop(self, reason: str, rows: int) -> None:
+        """Counts rows as dropped for a reason."""
+        if rows:
+            self.dropped[reason] = self.dropped.get(reason, 0) + rows
+
+    def to_json(self) -> dict[str, Any]:
+        """Returns the report as plain values."""
+        return asdict(self)
+
+
+class InteractionReader:
+    """Streams a table of interactions; iterate once, then read `report`.
+
+    Made by `read_interactions`. Each chunk is a polars frame with the columns of `CHUNK_SCHEMA`:
+    feedback is NaN where unknown, weight 1 where the table has none. Bad rows are counted through
+    to the end of the table, then raised.
+    """
+
+    def __init__(
+        self,
+        source: Source,
+        mapping: Mapping[str, str],
+        *,
+        timestamp_unit: TimestampUnit | None,
+        chunk_rows: int,
+    ) -> None:
+        self._source = source
+        self._mapping = {role: mapping[role] for role in CHUNK_SCHEMA if role in mapping}
+        self._chunk_rows = chunk_rows
+        self._problems = Problems(source.label)
+        self._times = TimestampParser(timestamp_unit, self._problems, mapping["timestamp"])
+        used = set(self._mapping.values())
+        self.report = ReadReport(
+            source.label,
+            columns=dict(self._mapping),
+            ignored=[name for name in source.names if name not in used],
+        )
+        if "event_type" in mapping:
+            self.report.notes.append(
+                f"the column {mapping['event_type']} (event types) is not used; every event counts"
+            )
+
+    @property
+    def has_feedback(self) -> bool:
+        """Whether the table has a feedback column."""
+        return "feedback" in self._mapping
+
+    def __iter__(self) -> Iterator[pl.DataFrame]:
+        """Yields validated chunks.
+
+        Raises:
+          DataError: a row that can't be read, or a table without rows.
+        """
+        report = self.report
+        report.rows_read = report.rows_kept = 0
+        report.dropped.clear()
+        columns = list(dict.fromkeys(self._mapping.values()))
+        for chunk in self._source.chunks(columns, self._chunk_rows):
+            rows = row_numbers(report.rows_read + 1, chunk.height)
+            report.rows_read += chunk.height
+            blank = chunk.select(pl.all_horizontal(pl.all().is_null())).to_series()
+            if blank.any():
+                report.drop("blank line", int(blank.sum()))
+                chunk, rows = chunk.filter(~blank), rows.filter(~blank)
+            events = self._read(chunk, rows)
+            if not self._problems and events.height:
+                report.rows_kept += events.height
+                yield events
+        self._problems.raise_first()
+        if report.rows_kept == 0:
+            raise DataError(self._source.label, found="no rows", expected="interactions")
+        report.timestamp_unit, report.unit_inferred = self._times.unit, self._times.inferred
+
+    def _read(self, chunk: pl.DataFrame, rows: pl.Series) -> pl.DataFrame:
+        cells = {role: chunk[column] for role, column in self._mapping.items()}
+        read = {
+            role: read_ids(cells[role], self._problems, self._mapping[role], rows)
+            for role in ("user_id", "item_id")
+        }
+        read["timestamp"] = self._times.parse(cells["timestamp"], rows)
+        for role, absent in (("feedback", float("nan")), ("weight", 1.0)):
+            if role in cells:
+                read[role] = self._numbers(role, cells[role], rows)
+            else:
+                read[role] = pl.Series([absent], dtype=pl.Float32).new_from_index(0, chunk.height)
+        return pl.DataFrame([read[role].alias(role) for role in CHUNK_SCHEMA])
+
+    def _numbers(self, role: str, cells: pl.Series, rows: pl.Series) -> pl.Series:
+        numbers, unreadable = read_numbers(cells)
+        unknown = numbers.is_null() | numbers.is_nan()
+        if role == "feedback":
+            expected = "a number, or nothing where it is unknown"
+            bad = unreadable | numbers.is_infinite()
+        else:
+            expected = "a finite number of 0 or more"
+            bad = unreadable | unknown | numbers.is_infinite() | (numbers < 0)
+        self._problems.add(self._mapping[role], expected, bad=bad, values=cells, rows=rows)
+        return numbers.fill_null(float("nan"))
+
+
+def read_interactions(
+    source: TableSource,
+    *,
+    columns: Mapping[str, str] | None = None,
+    timestamp_unit: TimestampUnit | None = None,
+    separator: str | None = None,
+    chunk_rows: int = CHUNK_ROWS,
+) -> InteractionReader:
+    """Opens a table of interactions for streaming.
+
+    Args:
+      source: CSV (.csv, .tsv, .inter, with .gz too) or Parquet file, polars or pandas frame.
+      columns: role → column where names are not known ones; see `columns.ALIASES`.
+      timestamp_unit: "s", "ms" or "iso"; None infers it.
+      separator: of a CSV file; None takes it from the file's name.
+      chunk_rows: rows held at a time.
+
+    Returns:
+      A reader to iterate once.
+
+    Raises:
+      ConfigError: a role or unit that doesn't exist.
+      DataError: no such file, no such column, an empty file; rows are checked on iteration.
+    """
+    opened = open_source(source, separator)
+    mapping = map_columns(opened.names, columns=columns, source=opened.label)
+    return InteractionReader(opened, mapping, timestamp_unit=timestamp_unit, chunk_rows=chunk_rows)
+
+
+@dataclass(frozen=True)
+class Table:
+    """An item or user table.
+
+    Attributes:
+      label: the file, or "frame".
+      id_role: "item_id" or "user_id".
+      frame: the id under its role's name, "title" for items where known, then the feature
+        columns under their plain names.
+      features: what to make of the feature columns.
+      ignored: columns without a use.
+    """
+
+    label: str
+    id_role: str
+    frame: pl.DataFrame
+    features: tuple[FeatureColumn, ...]
+    ignored: tuple[str, ...] = ()
+
+
+def read_table(
+    source: TableSource,
+    id_role: str = "item_id",
+    features: Sequence[str | FeatureColumn] = (),
+    *,
+    columns: Mapping[str, str] | None = None,
+    separator: str | None = None,
+) -> Table:
+    """Reads an item or user table whole.
+
+    Args:
+      source: as for `read_interactions`.
+      id_role: "item_id" or "user_id".
+      features: columns to use, as "genres:multi-hot", "year:numeric" or
+        "occupation:categorical", or as `parse_feature` returns them.
+      columns: role → column where names are not known ones.
+      separator: of a CSV file.
+
+    Returns:
+      The table.
+
+    Raises:
+      ConfigError: a feature that can't be parsed.
+      DataError: a missing column, a missing id, an id that comes twice.
+    """
+    opened = open_source(source, separator)
+    kind: TableKind = "items" if id_role == "item_id" else "users"
+    mapping = map_columns(opened.names, kind, columns=columns, source=opened.label)
+    plain = {plain_name(name): name for name in reversed(opened.names)}
+    wanted = tuple(parse_feature(f) if isinstance(f, str) else f for f in features)
+    for feature in wanted:
+        if feature.name not in plain and feature.name not in opened.names:
+            raise DataError(
+                opened.label,
+                found=f"no column {feature.name!r} (there are: {', '.join(opened.names)})",
+                expected=f"a column for the feature {feature.name}:{feature.kind}",
+            )
+    chosen = {role: mapping[role] for role in (id_role, "title") if role in mapping}
+    chosen |= {f.name: f.name if f.name in opened.names else plain[f.name] for f in wanted}
+    needed = list(dict.fromkeys(chosen.values()))
+    chunks = list(opened.chunks(needed, CHUNK_ROWS))
+    if not chunks or sum(chunk.height for chunk in chunks) == 0:
+        raise DataError(opened.label, found="no rows", expected=f"a table of {kind}")
+    cells = pl.concat(chunks).with_row_index("row of the table", offset=1)
+    cells = cells.filter(~pl.all_horizontal(pl.col(needed).is_null()))
+    row_of = cells["row of the table"]
+    problems = Problems(opened.label)
+    ids = read_ids(cells[chosen[id_role]], problems, chosen[id_role], row_of)
+    problems.add(
+        chosen[id_role],
+        f"each {kind[:-1]} once",
+        bad=ids.is_not_null() & ~ids.is_first_distinct(),
+        values=cells[chosen[id_role]],
+        rows=row_of,
+    )
+    problems.raise_first()
+    others = {name: column for name, column in chosen.items() if name != id_role}
+    frame = pl.DataFrame({id_role: ids, **{n: cells[column] for n, column in others.items()}})
+    if "title" in frame.columns:
+        frame = frame.with_columns(pl.col("title").cast(pl.String).fill_null(""))
+    used = set(chosen.values())
+    ignored = tuple(name for name in opened.names if name not in used)
+    return Table(opened.label, id_role, frame, wanted, ignored)
