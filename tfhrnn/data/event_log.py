@@ -21,8 +21,9 @@ import polars as pl
 from numpy.typing import NDArray
 
 from tfhrnn.data.catalogue import FIRST_ITEM, Catalogue
-from tfhrnn.data.encoding import EncodedEvents, encode_events
-from tfhrnn.data.features import FeatureSet, natural_order
+from tfhrnn.data.encoding import encode_events
+from tfhrnn.data.entities import join_items, join_users
+from tfhrnn.data.features import FeatureSet
 from tfhrnn.data.folders import complete_folder
 from tfhrnn.data.sessions import DEFAULT_THRESHOLDS, check_thresholds
 from tfhrnn.data.sources import CHUNK_ROWS, TableSource
@@ -220,8 +221,8 @@ def write_event_log(
     user_table = _table(users, "user_id", user_features)
     with complete_folder(out) as folder:
         events = encode_events(reader, folder, keep_duplicates=keep_duplicates)
-        item_frame, item_set = _items(events, item_table, reader.report)
-        user_frame, user_set = _users(events, user_table, reader.report)
+        item_frame, item_set = join_items(events.item_ids, item_table, reader.report)
+        user_frame, user_set = join_users(events.user_ids, user_table, reader.report)
         place = pl.DataFrame({"item_id": events.item_ids}).join(
             item_frame.select("item_id").with_row_index("row"),
             on="item_id",
@@ -282,47 +283,6 @@ def _table(
 
 def _features(values: list[dict[str, Any]] | None) -> FeatureSet | None:
     return None if values is None else FeatureSet.from_json(values)
-
-
-def _items(
-    events: EncodedEvents, table: Table | None, report: ReadReport
-) -> tuple[pl.DataFrame, FeatureSet | None]:
-    """Returns every item in natural order with its raw columns, and the fitted features."""
-    if table is None:
-        return pl.DataFrame({"item_id": events.item_ids}, schema={"item_id": pl.String}), None
-    known = set(table.frame["item_id"])
-    cold = sorted(known.difference(events.item_ids))
-    bare = len(events.item_ids) - (len(known) - len(cold))
-    if cold:
-        report.notes.append(f"{len(cold)} items of {table.label} have no event (cold items)")
-    if bare:
-        report.notes.append(f"{bare} items with events are missing from {table.label}: no features")
-    ids = [*events.item_ids, *cold]
-    return _joined("item_id", [ids[at] for at in natural_order(ids)], table)
-
-
-def _users(
-    events: EncodedEvents, table: Table | None, report: ReadReport
-) -> tuple[pl.DataFrame, FeatureSet | None]:
-    """Returns every user with events with its raw columns, and the fitted features."""
-    if table is None:
-        return pl.DataFrame({"user_id": events.user_ids}, schema={"user_id": pl.String}), None
-    known = set(table.frame["user_id"])
-    bare = len(set(events.user_ids) - known)
-    idle = len(known) - (len(events.user_ids) - bare)
-    if idle:
-        report.notes.append(f"{idle} users of {table.label} have no event and are left out")
-    if bare:
-        report.notes.append(f"{bare} users with events are missing from {table.label}: no features")
-    return _joined("user_id", events.user_ids, table)
-
-
-def _joined(role: str, ids: list[str], table: Table) -> tuple[pl.DataFrame, FeatureSet | None]:
-    frame = pl.DataFrame({role: ids}, schema={role: pl.String})
-    frame = frame.join(table.frame, on=role, how="left", maintain_order="left")
-    if not table.features:
-        return frame, None
-    return frame, FeatureSet.fit(table.features, frame, source=table.label)
 
 
 def _fingerprint(

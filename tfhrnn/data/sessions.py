@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from tfhrnn.data.event_log import EventLog
 
 DEFAULT_THRESHOLDS: Final = (60, 3600, 86_400)  # a minute, an hour, a day
+UNITS: Final = (30, 60, 300, 1800, 3600, 21_600, 86_400, 604_800, 2_592_000)  # 30 s to 30 d
 
 
 def check_thresholds(thresholds: Sequence[int]) -> tuple[int, ...]:
@@ -66,3 +67,84 @@ def gaps(log: EventLog) -> NDArray[np.int64]:
     within = np.ones(log.num_events, np.bool_)
     within[log.offsets[:-1]] = False
     return np.diff(log.time)[within[1:]]
+
+
+def gap_quantiles(
+    gaps: ArrayLike, quantiles: Sequence[float] = (0.05, 0.25, 0.5, 0.75, 0.95, 0.99)
+) -> dict[float, float]:
+    """Returns quantile → seconds, empty where there is no gap.
+
+    >>> gap_quantiles([0, 10, 20], (0.5, 1.0))
+    {0.5: 10.0, 1.0: 20.0}
+    """
+    values = np.asarray(gaps)
+    if values.size == 0:
+        return {}
+    return dict(zip(quantiles, np.quantile(values, quantiles).tolist(), strict=True))
+
+
+def level_shares(gaps: ArrayLike, thresholds: Sequence[int]) -> NDArray[np.float64]:
+    """Returns the share of gaps in each level, `[len(thresholds) + 1]`; zeros without gaps.
+
+    >>> level_shares([0, 5, 70, 4000], (60, 3600)).tolist()
+    [0.5, 0.25, 0.25]
+    """
+    counts = np.bincount(gap_levels(gaps, thresholds).ravel(), minlength=len(thresholds) + 1)
+    return counts / max(1, counts.sum())
+
+
+def propose_thresholds(gaps: ArrayLike, levels: int = 4) -> tuple[int, ...]:
+    """Reads thresholds off a data set's gaps, in units people know (`UNITS`).
+
+    First the break between sessions: the unit from 5 minutes to a day around which the fewest gaps
+    lie, within a factor of 2 to either side. Then, while thresholds are wanting, the fullest level
+    that a unit can split is split where it becomes most even. A threshold always has gaps on both
+    sides; where gaps ask for fewer than wanted (all of them 0, say), `DEFAULT_THRESHOLDS` and then
+    the shortest units fill up. Ties go to the shorter unit.
+
+    Args:
+      gaps: seconds, any shape, also none.
+      levels: how many levels, 2 to 10.
+
+    Returns:
+      levels − 1 thresholds in seconds, rising.
+
+    Raises:
+      ConfigError: `levels` is out of range.
+
+    >>> propose_thresholds([0, 0, 10, 40, 45, 100_000, 200_000], levels=3)
+    (30, 300)
+    """
+    if not 2 <= levels <= len(UNITS) + 1:
+        raise ConfigError(f"levels: got {levels}, expected 2 to {len(UNITS) + 1}")
+    values = np.sort(np.asarray(gaps, np.float64).ravel())
+    below = {unit: int(np.searchsorted(values, unit)) for unit in UNITS}  # gaps under each unit
+    chosen: list[int] = []
+    breaks = [u for u in UNITS if 300 <= u <= 86_400 and 0 < below[u] < values.size]
+    if breaks:
+        near = {u: np.searchsorted(values, 2 * u) - np.searchsorted(values, u / 2) for u in breaks}
+        chosen.append(min(breaks, key=lambda unit: (near[unit], unit)))
+    while len(chosen) < levels - 1:
+        edges = [0, *sorted(below[unit] for unit in chosen), values.size]
+        splits = []
+        for unit in UNITS:
+            at = int(np.searchsorted(edges, below[unit], side="right"))
+            if unit in chosen or below[unit] in edges or at == len(edges):
+                continue
+            start, end = edges[at - 1], edges[at]
+            splits.append((start - end, abs(start + end - 2 * below[unit]), unit))
+        fillers = [unit for unit in (*DEFAULT_THRESHOLDS, *UNITS) if unit not in chosen]
+        chosen.append(min(splits)[2] if splits else fillers[0])
+    return tuple(sorted(chosen))
+
+
+def describe_seconds(seconds: float) -> str:
+    """Shows a span of time in its largest unit.
+
+    >>> [describe_seconds(s) for s in (0, 45, 90, 3600, 86400 * 2.5)]
+    ['0 s', '45 s', '1.5 min', '1 h', '2.5 d']
+    """
+    for unit, length in (("d", 86_400), ("h", 3600), ("min", 60)):
+        if seconds >= length:
+            return f"{seconds / length:.3g} {unit}"
+    return f"{seconds:.3g} s"

@@ -1,0 +1,106 @@
+"""Draws the histogram of a data set's gaps with its thresholds.
+
+Gaps of 0 have a bar of their own, as they would have no place on the logarithmic axis; the others
+stand in equal steps of the logarithm. Shares are of all gaps, so bars of a level add up to the
+share written over it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Final
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from tfhrnn.data.sessions import check_thresholds, describe_seconds, level_shares
+
+_TICKS: Final = {
+    1: "1 s",
+    10: "10 s",
+    60: "1 min",
+    600: "10 min",
+    3600: "1 h",
+    36_000: "10 h",
+    86_400: "1 d",
+    604_800: "7 d",
+    2_592_000: "30 d",
+    31_557_600: "1 y",
+}
+_ZERO: Final = -0.45  # where the bar of gaps of 0 stands, in decades
+_BARS_PER_DECADE: Final = 8
+
+
+def plot_gap_histogram(
+    gaps: ArrayLike, thresholds: Sequence[int], path: str | Path, *, title: str = ""
+) -> None:
+    """Writes the histogram.
+
+    Args:
+      gaps: seconds, any shape, also none.
+      thresholds: seconds, rising.
+      path: where to write; the suffix says the format (.png, .svg, .pdf).
+      title: the picture's; empty leaves it out.
+
+    Raises:
+      ConfigError: thresholds that can't be.
+    """
+    from matplotlib.backends.backend_agg import FigureCanvasAgg  # takes a second to import
+    from matplotlib.figure import Figure
+
+    thresholds = check_thresholds(thresholds)
+    values = np.asarray(gaps, np.float64).ravel()
+    total = max(1, values.size)
+    longest = max(values.max(initial=0.0), 2.0 * thresholds[-1])
+    end = int(np.ceil(np.log10(longest) * _BARS_PER_DECADE)) + 1
+    edges = np.arange(end + 1) / _BARS_PER_DECADE
+    positive = np.log10(values[values > 0])
+    counts, _ = np.histogram(positive, np.concatenate([edges[:-1], [np.inf]]))
+    shares = 100 * counts / total
+    zero = 100 * float(np.sum(values == 0)) / total
+
+    figure = Figure(figsize=(9, 4.2), dpi=150, layout="constrained")
+    FigureCanvasAgg(figure)
+    axes = figure.add_subplot()
+    blue, grey = "#3b6ea5", "#9a9a9a"
+    axes.bar(edges[:-1], shares, width=1 / _BARS_PER_DECADE, align="edge", color=blue, lw=0)
+    axes.bar([_ZERO], [zero], width=0.3, color=grey, lw=0)
+    axes.text(_ZERO, zero, f"{zero:.1f} %", ha="center", va="bottom", fontsize=8, color="#444444")
+
+    top = 1.3 * max(zero, shares.max(initial=0.0), 1.0)
+    bounds = [_ZERO - 0.3, *np.log10(thresholds), edges[-1]]
+    for threshold in thresholds:
+        at = np.log10(threshold)
+        axes.axvline(at, color="#b5482a", lw=1, ls=(0, (4, 3)), ymax=0.86)
+        axes.text(
+            at,
+            0.87 * top,
+            describe_seconds(threshold),
+            ha="center",
+            va="bottom",
+            fontsize=8,
+            color="#b5482a",
+        )
+    for level, share in enumerate(level_shares(values, thresholds)):
+        middle = (bounds[level] + bounds[level + 1]) / 2
+        wide = bounds[level + 1] - bounds[level] > 0.65
+        axes.text(
+            middle,
+            0.985 * top,
+            f"level {level}\n{100 * share:.1f} %" if wide else f"{level}\n{100 * share:.0f} %",
+            ha="center",
+            va="top",
+            fontsize=8,
+        )
+    axes.set_xlim(bounds[0], bounds[-1])
+    axes.set_ylim(0, top)
+    ticks = {np.log10(seconds): name for seconds, name in _TICKS.items()}
+    shown = [at for at in ticks if at <= bounds[-1]]
+    axes.set_xticks([_ZERO, *shown], ["0", *(ticks[at] for at in shown)], fontsize=8)
+    axes.set_xlabel("gap to the same user's next event")
+    axes.set_ylabel("share of all gaps, %")
+    axes.spines[["top", "right"]].set_visible(False)
+    if title:
+        axes.set_title(title, fontsize=10, loc="left")
+    figure.savefig(Path(path))

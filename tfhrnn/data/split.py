@@ -1,0 +1,125 @@
+"""Splits users into training, validation and test.
+
+A pure function of the number of users and a seed: users in natural order of their ids are permuted,
+the first fifth is test, a tenth of the rest validation, the others train. Users are split, not
+time: a model may see, in training, what other users did after the moment it is tested on
+(tomorrow's favourites leak into today's answers), and the item table is whole. What a test user did
+is never trained on, not even the first event.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from enum import IntEnum
+from pathlib import Path
+from typing import Final
+
+import numpy as np
+import polars as pl
+from numpy.typing import NDArray
+
+from tfhrnn.errors import DataError, RunError
+
+SPLIT_RULE: Final = "users permuted by seed: 20 % test, 10 % of the rest validation, the rest train"
+
+
+class Part(IntEnum):
+    """What a user's events are for."""
+
+    TRAIN = 0
+    VALIDATION = 1
+    TEST = 2
+
+
+def split_users(num_users: int, seed: int = 0) -> NDArray[np.int8]:
+    """Assigns every user a part.
+
+    With few users the shares are rounded down, but there is always a test and a training user, and
+    from 3 users on a validation user too.
+
+    Args:
+      num_users: in natural order of their ids, as in the event log.
+      seed: of the permutation.
+
+    Returns:
+      int8 `[users]` of `Part` values.
+
+    Raises:
+      DataError: fewer than 2 users.
+
+    >>> parts = split_users(943)
+    >>> [int((parts == part).sum()) for part in (Part.TEST, Part.VALIDATION, Part.TRAIN)]
+    [188, 75, 680]
+    >>> split_users(2).tolist(), split_users(3).tolist()
+    ([2, 0], [1, 0, 2])
+    """
+    if num_users < 2:
+        raise DataError("split", found=f"{num_users} users", expected="at least 2")
+    test = max(1, num_users // 5)
+    validation = max(int(num_users >= 3), (num_users - test) // 10)
+    order = np.random.default_rng(seed).permutation(num_users)
+    parts = np.full(num_users, Part.TRAIN, np.int8)
+    parts[order[:test]] = Part.TEST
+    parts[order[test : test + validation]] = Part.VALIDATION
+    return parts
+
+
+def write_split(path: str | Path, user_ids: Sequence[str], parts: NDArray[np.int8]) -> None:
+    """Writes a split as a Parquet table of `user_id` and `part` (train, validation, test).
+
+    Args:
+      path: the file.
+      user_ids: `[users]`.
+      parts: `[users]`.
+
+    Raises:
+      RunError: the file can't be written.
+    """
+    names = [Part(int(part)).name.lower() for part in parts]
+    frame = pl.DataFrame({"user_id": list(user_ids), "part": names}, schema_overrides=_SCHEMA)
+    path = Path(path)
+    temporary = path.with_name(f".{path.name}.tmp")
+    try:
+        frame.write_parquet(temporary)
+        temporary.replace(path)
+    except OSError as error:
+        temporary.unlink(missing_ok=True)
+        raise RunError(f"{path}: could not be written: {error.strerror or error}") from error
+
+
+def read_split(path: str | Path, user_ids: Sequence[str]) -> NDArray[np.int8]:
+    """Reads a split for the users of a log, in their order.
+
+    Args:
+      path: what `write_split` wrote, or any Parquet table with its columns.
+      user_ids: `[users]` of the log.
+
+    Returns:
+      int8 `[users]` of `Part` values.
+
+    Raises:
+      RunError: no such file, or none of ours.
+      DataError: a user without a part, or a part that doesn't exist.
+    """
+    try:
+        frame = pl.read_parquet(path, columns=["user_id", "part"])
+    except (OSError, pl.exceptions.PolarsError) as error:
+        raise RunError(f"{path}: got no split, expected Parquet with user_id and part") from error
+    part_of = dict(zip(frame["user_id"].to_list(), frame["part"].to_list(), strict=True))
+    missing = [user for user in user_ids if user not in part_of]
+    if missing:
+        raise DataError(
+            path,
+            found=f"no part for the user {missing[0]!r}",
+            expected="a part for every user of the log",
+            more=len(missing) - 1,
+        )
+    known = {part.name.lower(): part for part in Part}
+    for row, part in enumerate(frame["part"].to_list(), start=1):
+        if part not in known:
+            expected = "train, validation or test"
+            raise DataError(path, found=repr(part), expected=expected, row=row, column="part")
+    return np.array([known[part_of[user]] for user in user_ids], np.int8)
+
+
+_SCHEMA: Final = {"user_id": pl.String, "part": pl.String}
