@@ -1,0 +1,211 @@
+"""One loaded SavedModel, run as tensorflow_model_server runs it.
+
+The graph is imported into a session of its own, variables are restored, the initialiser is run with
+the asset paths, and a signature is a set of tensors to feed and to fetch. That is what TensorFlow
+Serving does with the same files, so shapes are checked by the kernels alone and their complaints
+read the same; a signature called through `tf.saved_model.load` checks shapes first, otherwise.
+"""
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Protocol, TypeAlias
+
+import numpy as np
+
+from serving.dtypes import Dtype
+from serving.errors import ApiError, Code, invalid
+from serving.metadata import Metadata, signature_defs
+
+if TYPE_CHECKING:
+    import tensorflow as tf
+
+Array: TypeAlias = np.ndarray[Any, Any]
+
+DEFAULT_SIGNATURE = "serving_default"
+_TAG = "serve"
+_INIT_OP = "__saved_model_init_op"
+_LEGACY_INIT_OP = "saved_model_main_op"
+_PREFACE = "Graph execution error:\n\n"
+
+
+@dataclass(frozen=True)
+class Signature:
+    """The tensors one signature feeds and fetches, by the names callers use."""
+
+    feeds: Mapping[str, str]
+    fetches: Mapping[str, str]
+    inputs: Mapping[str, Dtype]
+
+
+class Bundle(Protocol):
+    """A model in memory that answers, whatever it was loaded from."""
+
+    metadata: Metadata
+
+    def signature(self, key: str) -> Signature:
+        """The signature of a name; the empty name means `serving_default`."""
+
+    def run(self, signature: Signature, arrays: Mapping[str, Array]) -> dict[str, Array]:
+        """Computes every output of a signature."""
+
+    def close(self) -> None:
+        """Frees what the model holds; nothing may be run afterwards."""
+
+
+class SavedModelBundle:
+    """A SavedModel in memory.
+
+    Args:
+      folder: the version's folder, which holds `saved_model.pb`.
+
+    Raises:
+      ApiError: the folder holds no SavedModel, or one that cannot be loaded.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        # What a stand-in has no use for need not be told on the console.
+        os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+        import tensorflow as tf
+
+        try:
+            meta_graph = _meta_graph(folder)
+            self.metadata: Metadata = signature_defs(meta_graph)
+            self._signatures = {
+                key: _signature(definition) for key, definition in meta_graph.signature_def.items()
+            }
+            self._session = _session(meta_graph, folder)
+        except tf.errors.OpError as error:
+            raise _told(error) from None
+        except (ValueError, TypeError, KeyError) as error:
+            raise ApiError(Code.INTERNAL, f"Cannot load {folder}: {error}") from error
+
+    def signature(self, key: str) -> Signature:
+        """The signature of a name; the empty name means `serving_default`.
+
+        Raises:
+          ApiError: the model has no such signature, or it takes no inputs.
+        """
+        name = key or DEFAULT_SIGNATURE
+        if name not in self._signatures:
+            raise invalid(f'Serving signature name: "{name}" not found in signature def')
+        signature = self._signatures[name]
+        if not signature.inputs:
+            raise invalid(f"Failed to get input map for signature: {key or 'DEFAULT'}")
+        return signature
+
+    def run(self, signature: Signature, arrays: Mapping[str, Array]) -> dict[str, Array]:
+        """Computes every output of a signature.
+
+        Raises:
+          ApiError: the graph refused, with the code and the words of the operation that did.
+        """
+        import tensorflow as tf
+
+        missing = signature.inputs.keys() - arrays.keys()
+        if missing:
+            raise invalid(f"input size does not match signature: missing {sorted(missing)}")
+        fed = {signature.feeds[name]: array for name, array in arrays.items()}
+        try:
+            fetched = self._session.run(dict(signature.fetches), fed)
+        except tf.errors.OpError as error:
+            raise _told(error) from None
+        return {name: np.asarray(value) for name, value in fetched.items()}
+
+    def close(self) -> None:
+        """Frees variables and tables; nothing may be run afterwards."""
+        self._session.close()
+
+
+def _meta_graph(folder: Path) -> Any:
+    from google.protobuf.message import DecodeError  # type: ignore[import-untyped]  # no stubs
+    from tensorflow.core.protobuf import saved_model_pb2
+
+    path = folder / "saved_model.pb"
+    saved_model = saved_model_pb2.SavedModel()
+    try:
+        saved_model.ParseFromString(path.read_bytes())
+    except FileNotFoundError:
+        raise ApiError(
+            Code.NOT_FOUND,
+            f"Could not find SavedModel .pb or .pbtxt at supplied export directory path: {folder}",
+        ) from None
+    except (OSError, DecodeError) as error:
+        raise ApiError(Code.DATA_LOSS, f"Can't parse {path} as a SavedModel: {error}") from None
+    for meta_graph in saved_model.meta_graphs:
+        if _TAG in meta_graph.meta_info_def.tags:
+            return meta_graph
+    raise ApiError(
+        Code.NOT_FOUND,
+        f"Could not find meta graph def matching supplied tags: {{ {_TAG} }} in {folder}",
+    )
+
+
+def _signature(definition: Any) -> Signature:
+    from tensorflow.core.framework import types_pb2
+
+    def dtype(info: Any) -> Dtype:
+        return Dtype(types_pb2.DataType.Name(info.dtype).removeprefix("DT_").lower())
+
+    return Signature(
+        feeds={name: info.name for name, info in definition.inputs.items()},
+        fetches={name: info.name for name, info in definition.outputs.items()},
+        inputs={name: dtype(definition.inputs[name]) for name in sorted(definition.inputs)},
+    )
+
+
+def _session(meta_graph: Any, folder: Path) -> "tf.compat.v1.Session":
+    """Imports the graph, restores its variables and initialises its tables."""
+    import tensorflow as tf
+
+    fed = {
+        info.name.partition(":")[0]
+        for definition in meta_graph.signature_def.values()
+        for info in definition.inputs.values()
+    }
+    for node in meta_graph.graph_def.node:
+        if node.name in fed and node.op == "Placeholder":
+            # Else the session, other than TensorFlow Serving, would compare shapes.
+            node.attr["shape"].shape.Clear()
+            node.attr["shape"].shape.unknown_rank = True
+            node.attr.pop("_output_shapes", None)
+    with tf.Graph().as_default() as graph:
+        tf.graph_util.import_graph_def(meta_graph.graph_def, name="")
+    options = tf.compat.v1.ConfigProto(
+        gpu_options=tf.compat.v1.GPUOptions(allow_growth=True), allow_soft_placement=True
+    )
+    session = tf.compat.v1.Session(graph=graph, config=options)
+    assets = _assets(meta_graph, folder)
+    saver = meta_graph.saver_def
+    variables = folder / "variables" / "variables"
+    if saver.restore_op_name and variables.with_name("variables.index").exists():
+        paths = {**assets, saver.filename_tensor_name: str(variables)}
+        session.run(saver.restore_op_name, paths)
+    initialiser = _initialiser(meta_graph)
+    if initialiser is not None:
+        session.run(initialiser, assets)
+    return session
+
+
+def _assets(meta_graph: Any, folder: Path) -> dict[str, str]:
+    return {
+        asset.tensor_info.name: str(folder / "assets" / asset.filename)
+        for asset in meta_graph.asset_file_def
+    }
+
+
+def _initialiser(meta_graph: Any) -> str | None:
+    if _INIT_OP in meta_graph.signature_def:
+        info = meta_graph.signature_def[_INIT_OP].outputs[_INIT_OP]
+        return str(info.name).partition(":")[0]
+    nodes = meta_graph.collection_def[_LEGACY_INIT_OP].node_list.value
+    return str(nodes[0]) if nodes else None
+
+
+def _told(error: "tf.errors.OpError") -> ApiError:
+    """Keeps what the operation said; how Python came to call it is of no use to a client."""
+    message = error.message.removeprefix(_PREFACE).partition("\n\nOriginal stack trace for")[0]
+    if message.startswith("Detected at node") and _PREFACE.strip() not in message:
+        message = message.partition("\n\n")[2] or message
+    return ApiError(Code(error.error_code), message)

@@ -1,0 +1,80 @@
+r"""Reads request bodies with the grammar, and the complaints, of TensorFlow Serving's JSON.
+
+That grammar is JSON plus `NaN`, `Infinity` and `Inf` with or without a sign. Reading stops where
+the first value ends, a byte-order mark is skipped, bytes of strings need not be UTF-8, and lone
+surrogates are refused. A complaint tells the byte offset at which reading stopped.
+
+Two readers agree on every ordinary body. Python's own scanner, in C, takes 6 to 10 ms for 320 KB
+(orjson takes 6, but loses repeated keys, which would cost more than that to find again). What the
+scanner refuses, and what it would read differently, goes through `json_grammar`, which is exact.
+"""
+
+import json
+import re
+
+from serving.errors import invalid
+from serving.json_grammar import Document
+from serving.json_value import JsonValue, excerpt, object_of
+
+_SCANNER = json.JSONDecoder(object_pairs_hook=object_of)
+_AS_ZERO = bytes.maketrans(b"123456789E", b"000000000e")
+_SURROGATE = re.compile(rb"\\u[dD][89a-fA-F]")
+_LARGE_EXPONENT = re.compile(rb"[0-9.][eE]\+?[0-9]{3}")
+_LONG_DIGITS = b"0" * 20
+
+
+def read_object(body: bytes) -> dict[str, JsonValue]:
+    """Reads a body that has to be a JSON object.
+
+    Raises:
+      ApiError: the body is empty, is no JSON, or is another value.
+    """
+    if not body:
+        raise invalid("JSON Parse error: The document is empty")
+    value = read_value(body)
+    if not isinstance(value, dict):
+        raise invalid(f"JSON Value: {excerpt(value)} Is not object")
+    return value
+
+
+def read_value(body: bytes) -> JsonValue:
+    """Reads the value a body begins with; what follows it is ignored.
+
+    >>> read_value(b'{"a": [1, 1.0, -Inf], "a": 2} and so on')["a"]
+    [1, 1.0, -inf]
+    """
+    if not _is_unusual(body):
+        try:
+            text = body.decode()
+            value: JsonValue = _SCANNER.raw_decode(text, len(text) - len(text.lstrip(" \n\r\t")))[0]
+            return value
+        except (ValueError, RecursionError):
+            pass  # the exact reader takes it, or tells what is wrong
+    return Document(body).value()
+
+
+def _is_unusual(body: bytes) -> bool:
+    """Whether a body may hold what the scanner reads otherwise than TensorFlow Serving."""
+    return _has_surrogates(body) or _has_large_numbers(body)
+
+
+def _has_surrogates(body: bytes) -> bool:
+    return b"\\u" in body and _SURROGATE.search(body) is not None
+
+
+def _has_large_numbers(body: bytes) -> bool:
+    """Whether an exponent may overflow, or a whole number may need more than 64 bits.
+
+    Most bodies are cleared by a look at the body with every digit made a zero, which is quick.
+    """
+    zeroed = body.translate(_AS_ZERO)
+    if (b"e000" in zeroed or b"e+000" in zeroed) and _LARGE_EXPONENT.search(body):
+        return True
+    if b"-" + b"0" * 19 in zeroed:
+        return True
+    start = zeroed.find(_LONG_DIGITS)
+    while start >= 0:
+        if zeroed[start - 1 : start] != b".":
+            return True
+        start = zeroed.find(_LONG_DIGITS, zeroed.find(b",", start))
+    return False
