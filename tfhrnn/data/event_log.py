@@ -174,6 +174,7 @@ def write_event_log(
     timestamp_unit: TimestampUnit | None = None,
     separator: str | None = None,
     name: str = "",
+    origin: str | None = None,
     thresholds: Sequence[int] = DEFAULT_THRESHOLDS,
     keep_duplicates: bool = False,
     chunk_rows: int = CHUNK_ROWS,
@@ -192,6 +193,7 @@ def write_event_log(
       timestamp_unit: "s", "ms" or "iso"; None infers it.
       separator: of the interactions as CSV.
       name: the data set's, for reports.
+      origin: where the data come from, for reports; None for the interactions' file.
       thresholds: gap thresholds in seconds that go with the data.
       keep_duplicates: whether rows identical in user, item, time and feedback stay.
       chunk_rows: rows held as text at a time.
@@ -230,6 +232,7 @@ def write_event_log(
             maintain_order="left",
         )
         rows = place["row"].to_numpy().astype(np.int32)
+        reader.report.source = origin or reader.report.source
         arrays = {
             "offsets": events.offsets,
             "item": rows[events.item] + np.int32(FIRST_ITEM),

@@ -2,7 +2,8 @@
 
 Gaps of 0 have a bar of their own, as they would have no place on the logarithmic axis; the others
 stand in equal steps of the logarithm. Shares are of all gaps, so bars of a level add up to the
-share written over it.
+share written over it. Their axis is logarithmic too: the end of a session is a rare thing, and
+would not be seen beside the many short gaps.
 """
 
 from __future__ import annotations
@@ -62,44 +63,55 @@ def plot_gap_histogram(
 
     figure = Figure(figsize=(9, 4.2), dpi=150, layout="constrained")
     FigureCanvasAgg(figure)
-    axes = figure.add_subplot()
+    axes = figure.add_subplot(yscale="log")
     blue, grey = "#3b6ea5", "#9a9a9a"
-    axes.bar(edges[:-1], shares, width=1 / _BARS_PER_DECADE, align="edge", color=blue, lw=0)
-    axes.bar([_ZERO], [zero], width=0.3, color=grey, lw=0)
-    axes.text(_ZERO, zero, f"{zero:.1f} %", ha="center", va="bottom", fontsize=8, color="#444444")
+    some = shares > 0
+    axes.bar(
+        edges[:-1][some], shares[some], width=1 / _BARS_PER_DECADE, align="edge", color=blue, lw=0
+    )
+    if zero:
+        axes.bar([_ZERO], [zero], width=0.3, color=grey, lw=0)
+        axes.text(_ZERO, zero, f"{zero:.1f} %", ha="center", va="bottom", fontsize=8, color=grey)
 
-    top = 1.3 * max(zero, shares.max(initial=0.0), 1.0)
+    across = axes.get_xaxis_transform()  # seconds to the right, share of the height upwards
     bounds = [_ZERO - 0.3, *np.log10(thresholds), edges[-1]]
     for threshold in thresholds:
         at = np.log10(threshold)
-        axes.axvline(at, color="#b5482a", lw=1, ls=(0, (4, 3)), ymax=0.86)
+        axes.axvline(at, color="#b5482a", lw=1, ls=(0, (4, 3)), ymax=0.85)
         axes.text(
             at,
-            0.87 * top,
+            0.86,
             describe_seconds(threshold),
             ha="center",
             va="bottom",
             fontsize=8,
             color="#b5482a",
+            transform=across,
         )
     for level, share in enumerate(level_shares(values, thresholds)):
         middle = (bounds[level] + bounds[level + 1]) / 2
         wide = bounds[level + 1] - bounds[level] > 0.65
         axes.text(
             middle,
-            0.985 * top,
+            0.985,
             f"level {level}\n{100 * share:.1f} %" if wide else f"{level}\n{100 * share:.0f} %",
             ha="center",
             va="top",
             fontsize=8,
+            transform=across,
         )
     axes.set_xlim(bounds[0], bounds[-1])
-    axes.set_ylim(0, top)
+    least = max(shares[shares > 0].min(initial=1.0), 1e-3) / 2
+    highest = max(zero, shares.max(initial=0.0), 1.0)
+    axes.set_ylim(least, highest * (highest / least) ** 0.35)
+    percent = [10.0**power for power in range(-3, 3) if least <= 10.0**power <= 2 * highest]
+    axes.set_yticks(percent, [f"{tick:g}" for tick in percent], fontsize=8)
+    axes.minorticks_off()
     ticks = {np.log10(seconds): name for seconds, name in _TICKS.items()}
     shown = [at for at in ticks if at <= bounds[-1]]
     axes.set_xticks([_ZERO, *shown], ["0", *(ticks[at] for at in shown)], fontsize=8)
     axes.set_xlabel("gap to the same user's next event")
-    axes.set_ylabel("share of all gaps, %")
+    axes.set_ylabel("share of all gaps, % (log)")
     axes.spines[["top", "right"]].set_visible(False)
     if title:
         axes.set_title(title, fontsize=10, loc="left")

@@ -1,0 +1,182 @@
+"""Says what is in an event log before anything is trained on it.
+
+In goes an event log; out go counts, what was dropped, repeats, ties, gaps and levels, feedback, and
+one user's first events decoded, as plain values for a file or as a table for people.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime, timezone
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from tfhrnn.data.sessions import (
+    describe_seconds,
+    gap_levels,
+    gap_quantiles,
+    gaps,
+    level_shares,
+    start_level,
+)
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from tfhrnn.data.event_log import EventLog
+
+_QUANTILES = (0.05, 0.25, 0.5, 0.75, 0.95)
+
+
+def summarize(log: EventLog, *, events: int = 8) -> dict[str, Any]:
+    """Gathers the facts about an event log.
+
+    Args:
+      log: the events.
+      events: how many of a user's first events to decode.
+
+    Returns:
+      Plain values, ready for JSON: counts; `dropped` reason → rows; `repeats`, the share of events
+      whose item the user had before; `tied_gaps`, the share of gaps of 0 seconds; `gap_quantiles`
+      in seconds; `level_shares` under the log's thresholds; `events_per_user` quantiles; `feedback`
+      mean and std, None without; and `user`, the one with the median number of events.
+    """
+    gap = gaps(log) counts = np.diff(log.offsets) feedback =
+    np.asarray(log.feedback[~np.isnan(log.feedback)], np.float64) report = log.report known =
+    {"mean": float(feedback.mean()), "std": float(feedback.std())} if feedback.size else None
+    return {
+        "name": log.name,
+        "source": report.source,
+        "fingerprint": log.fingerprint,
+        "users": log.num_users,
+        "items": log.num_items,
+        "cold_items": log.num_items - len(np.unique(log.item)),
+        "events": log.num_events,
+        "rows_read": report.rows_read,
+        "dropped": dict(report.dropped),
+        "ignored_columns": list(report.ignored),
+        "notes": list(report.notes),
+        "timestamp_unit": report.timestamp_unit,
+        "first_event": show_time(int(log.time.min())),
+        "last_event": show_time(int(log.time.max())),
+        "repeats": repeat_share(log),
+        "tied_gaps": float((gap == 0).mean()) if gap.size else 0.0,
+        "gap_quantiles": {str(q): value for q, value in gap_quantiles(gap, _QUANTILES).items()},
+        "thresholds": list(log.thresholds),
+        "level_shares": level_shares(gap, log.thresholds).tolist(),
+        "events_per_user": {
+            str(q): float(np.quantile(counts, q)) for q in (0.0, 0.25, 0.5, 0.75, 1.0)
+        },
+        "feedback": known,
+        "user": _decode(log, int(np.argsort(counts, kind="stable")[len(counts) // 2]), events),
+    }
+
+
+def repeat_share(log: EventLog) -> float:
+    """Returns the share of events whose item the same user had before."""
+    user = np.repeat(np.arange(log.num_users, dtype=np.int64), np.diff(log.offsets))
+    pairs = np.unique(user * (int(log.item.max()) + 1) + log.item).size
+    return 1.0 - pairs / log.num_events
+
+
+def show_time(seconds: int) -> str:
+    """Shows Unix seconds as UTC.
+
+    >>> show_time(881250949)
+    '1997-12-04 15:55:49'
+    """
+    return datetime.fromtimestamp(seconds, timezone.utc).strftime("%Y-%m-%d %H:%M:%S")
+
+
+def _decode(log: EventLog, user: int, events: int) -> dict[str, Any]:
+    """Decodes a user's first events; `gap` and `level` are of the gap before the event."""
+    rows = []
+    where = log.events_of(user)
+    for at in range(where.start, min(where.stop, where.start + events)):
+        gap = int(log.time[at] - log.time[at - 1]) if at > where.start else None
+        level = start_level(log.thresholds)
+        if gap is not None:
+            level = int(gap_levels(gap, log.thresholds))
+        feedback = float(log.feedback[at])
+        rows.append(
+            {
+                "item": log.catalogue.id_of(int(log.item[at])),
+                "title": log.catalogue.title_of(int(log.item[at])),
+                "time": show_time(int(log.time[at])),
+                "gap": gap,
+                "level": level,
+                "feedback": None if np.isnan(feedback) else feedback,
+            }
+        )
+    return {"id": log.user_ids[user], "events": where.stop - where.start, "first": rows}
+
+
+def print_summary(summary: dict[str, Any], console: Console) -> None:
+    """Prints what `summarize` returned.
+
+    Args:
+      summary: the facts.
+      console: where to.
+    """
+    from rich.markup import escape
+    from rich.table import Table
+
+    facts = Table(title=escape(summary["name"] or summary["source"]), show_header=False)
+    facts.add_column("fact")
+    facts.add_column("value", overflow="fold")
+    for fact, value in _facts(summary):
+        facts.add_row(fact, escape(value))
+    console.print(facts)
+    user = summary["user"]
+    title = f"The first of {user['events']} events of user {user['id']}"
+    events = Table(title=escape(title))
+    for column in ("title", "time (UTC)", "gap before", "level", "feedback"):
+        events.add_column(column, justify="left" if column == "title" else "right")
+    for event in user["first"]:
+        gap, feedback = event["gap"], event["feedback"]
+        events.add_row(
+            escape(event["title"]),
+            event["time"],
+            "start" if gap is None else describe_seconds(gap),
+            str(event["level"]),
+            "" if feedback is None else f"{feedback:g}",
+        )
+    console.print(events)
+    for note in summary["notes"]:
+        console.print(f"Note: {escape(note)}")
+
+
+def _facts(summary: dict[str, Any]) -> list[tuple[str, str]]:
+    items = f"{summary['items']:,}"
+    if summary["cold_items"]:
+        items += f" ({summary['cold_items']:,} without events)"
+    thresholds = [describe_seconds(seconds) for seconds in summary["thresholds"]]
+    spans = ["below " + thresholds[0], *("from " + threshold for threshold in thresholds)]
+    shares = zip(spans, summary["level_shares"], strict=True)
+    quantiles = summary["gap_quantiles"].items()
+    per_user = summary["events_per_user"]
+    dropped = [f"{rows:,} ({reason})" for reason, rows in summary["dropped"].items()]
+    feedback = summary["feedback"]
+    return [
+        ("users", f"{summary['users']:,}"),
+        ("items", items),
+        ("events", f"{summary['events']:,} of {summary['rows_read']:,} rows"),
+        ("dropped", ", ".join(dropped) or "none"),
+        ("times", f"{summary['first_event']} to {summary['last_event']} UTC"),
+        (
+            "events a user",
+            f"{per_user['0.0']:g} to {per_user['1.0']:g}, median {per_user['0.5']:g}",
+        ),
+        ("repeats", f"{100 * summary['repeats']:.1f} % of events"),
+        ("gaps of 0", f"{100 * summary['tied_gaps']:.1f} % of gaps"),
+        (
+            "gap quantiles",
+            ", ".join(f"{float(q):.0%}: {describe_seconds(value)}" for q, value in quantiles),
+        ),
+        ("levels", ", ".join(f"{span}: {100 * share:.1f} %" for span, share in shares)),
+        (
+            "feedback",
+            f"mean {feedback['mean']:.3f}, std {feedback['std']:.3f}" if feedback else "none",
+        ),
+        ("columns not used", ", ".join(summary["ignored_columns"]) or "none"),
+    ]
