@@ -41,9 +41,13 @@ def summarize(log: EventLog, *, events: int = 8) -> dict[str, Any]:
       in seconds; `level_shares` under the log's thresholds; `events_per_user` quantiles; `feedback`
       mean and std, None without; and `user`, the one with the median number of events.
     """
-    gap = gaps(log) counts = np.diff(log.offsets) feedback =
-    np.asarray(log.feedback[~np.isnan(log.feedback)], np.float64) report = log.report known =
-    {"mean": float(feedback.mean()), "std": float(feedback.std())} if feedback.size else None
+    gap = gaps(log)
+    counts = np.diff(log.offsets)
+    feedback = np.asarray(log.feedback[~np.isnan(log.feedback)], np.float64)
+    report = log.report
+    known = (
+        {"mean": float(feedback.mean()), "std": float(feedback.std())} if feedback.size else None
+    )
     return {
         "name": log.name,
         "source": report.source,
