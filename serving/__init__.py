@@ -5,6 +5,6 @@ the same routes, bodies and status codes. `python -m serving --help` lists its f
 `serving.running` starts it inside a test or a script. TensorFlow is imported with the first model.
 """
 
-# from serving.server import running
+from serving.server import running
 
-# __all__ = ["running"]
+__all__ = ["running"]

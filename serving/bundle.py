@@ -27,6 +27,7 @@ DEFAULT_SIGNATURE = "serving_default"
 _TAG = "serve"
 _INIT_OP = "__saved_model_init_op"
 _LEGACY_INIT_OP = "saved_model_main_op"
+_VARIABLE_OPS = ("VarHandleOp", "VariableV2")
 _PREFACE = "Graph execution error:\n\n"
 
 
@@ -176,23 +177,29 @@ def _session(meta_graph: Any, folder: Path) -> "tf.compat.v1.Session":
         gpu_options=tf.compat.v1.GPUOptions(allow_growth=True), allow_soft_placement=True
     )
     session = tf.compat.v1.Session(graph=graph, config=options)
-    assets = _assets(meta_graph, folder)
-    saver = meta_graph.saver_def
-    variables = folder / "variables" / "variables"
-    if saver.restore_op_name and variables.with_name("variables.index").exists():
-        paths = {**assets, saver.filename_tensor_name: str(variables)}
-        session.run(saver.restore_op_name, paths)
-    initialiser = _initialiser(meta_graph)
-    if initialiser is not None:
-        session.run(initialiser, assets)
+    try:
+        _initialise(session, meta_graph, folder)
+    except BaseException:
+        session.close()
+        raise
     return session
 
 
-def _assets(meta_graph: Any, folder: Path) -> dict[str, str]:
-    return {
+def _initialise(session: "tf.compat.v1.Session", meta_graph: Any, folder: Path) -> None:
+    assets = {
         asset.tensor_info.name: str(folder / "assets" / asset.filename)
         for asset in meta_graph.asset_file_def
     }
+    saver = meta_graph.saver_def
+    variables = folder / "variables" / "variables"
+    if variables.with_name("variables.index").exists():
+        paths = {**assets, saver.filename_tensor_name: str(variables)}
+        session.run(saver.restore_op_name, paths)
+    elif any(node.op in _VARIABLE_OPS for node in meta_graph.graph_def.node):
+        raise ApiError(Code.NOT_FOUND, f"The variables of the SavedModel are missing in {folder}")
+    initialiser = _initialiser(meta_graph)
+    if initialiser is not None:
+        session.run(initialiser, assets)
 
 
 def _initialiser(meta_graph: Any) -> str | None:
@@ -206,6 +213,4 @@ def _initialiser(meta_graph: Any) -> str | None:
 def _told(error: "tf.errors.OpError") -> ApiError:
     """Keeps what the operation said; how Python came to call it is of no use to a client."""
     message = error.message.removeprefix(_PREFACE).partition("\n\nOriginal stack trace for")[0]
-    if message.startswith("Detected at node") and _PREFACE.strip() not in message:
-        message = message.partition("\n\n")[2] or message
     return ApiError(Code(error.error_code), message)

@@ -89,6 +89,7 @@ def http_server(model: ServedModel, *, max_body_bytes: int = MAX_BODY_BYTES) -> 
         lifespan="off",
         access_log=False,
         log_config=None,
+        log_level="warning",
         server_header=False,
         timeout_graceful_shutdown=_GRACE_SECONDS,
     )

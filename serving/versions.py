@@ -141,11 +141,10 @@ class ServedModel:
 
     def _bring_up(self, number: int, folder: Path) -> None:
         version = self._versions.get(number)
+        if version is not None and version.state is State.AVAILABLE:
+            return
         fingerprint = _fingerprint(folder)
-        if version is not None and (
-            version.state is State.AVAILABLE
-            or (version.error is not None and version.fingerprint == fingerprint)
-        ):
+        if version is not None and version.error and version.fingerprint == fingerprint:
             return
         version = Version(number, State.LOADING, fingerprint=fingerprint)
         with self._changed:
