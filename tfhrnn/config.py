@@ -1,0 +1,243 @@
+"""Settings: frozen dataclasses checked on construction, and presets named after the recipes.
+
+A preset is the difference from the defaults and nothing else. `Config.with_settings({"units": "64"})` is what the
+command line's `--set units=64` calls: names are unique over both parts, values are parsed by the field's type.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal, get_args, get_origin, get_type_hints
+
+from tfhrnn.errors import ConfigError
+
+MixRule = Literal["item", "update", "fixed"]
+
+
+def _check(ok: bool, name: str, value: object, expected: str) -> None:
+    if not ok:
+        raise ConfigError(f"{name}: got {value!r}, expected {expected}")
+
+
+@dataclass(frozen=True)
+class ModelConfig:
+    """What the network reads and how it is built.
+
+    Attributes:
+      tower: the sequence model's name in `tfhrnn.layers.tower`.
+      units: width of the tower's hidden state and of the item embeddings.
+      layers: towers stacked on each other.
+      tied: one item matrix for input and decoder (half the parameters; better on small data).
+      thresholds: gap levels' lower bounds in seconds, strictly increasing (paper, Table 5).
+      levels: read the level of the gap that follows (the paper's control signal).
+      item_features: mix feature embeddings into the decoder's rows, λ(w(f)·h + b(f)).
+      feedback: read the standardised feedback of each event.
+      user_features: read the user table's features.
+      gap_inputs: read log(1 + gap) and "gap is 0" beside the level.
+      time_bumps: radial bumps over the data's time range that encode the query time; 0 for none.
+      position_input: read log(1 + steps since the user's start).
+      item_statistics: add popularity, mean feedback and entry date to the item features.
+      seen_bias: learn one scalar added to the logits of items among the user's last `seen_items` distinct ones.
+      seen_items: how many distinct items that set holds; fixed, so that a served state has a bounded size.
+      mix_rule: how λ is drawn in training: per item, one per update, or not at all.
+      mix: λ of known items at inference (cold ones take 1), and everywhere if the rule is "fixed".
+      level_width: width of the level embedding.
+      feature_width: width of the feedback and user embeddings.
+      embedding_dropout: share of input channels dropped.
+      output_dropout: share of the tower's outputs dropped before the decoder.
+    """
+
+    tower: str = "gru"
+    units: int = 128
+    layers: int = 1
+    tied: bool = True
+    thresholds: tuple[int, ...] = (60, 3600, 86400)
+    levels: bool = True
+    item_features: bool = False
+    feedback: bool = False
+    user_features: bool = False
+    gap_inputs: bool = False
+    time_bumps: int = 0
+    position_input: bool = False
+    item_statistics: bool = False
+    seen_bias: bool = False
+    seen_items: int = 512
+    mix_rule: MixRule = "item"
+    mix: float = 0.5
+    level_width: int = 8
+    feature_width: int = 16
+    embedding_dropout: float = 0.2
+    output_dropout: float = 0.3
+
+    def __post_init__(self) -> None:
+        for name in ("units", "layers", "seen_items", "level_width", "feature_width"):
+            _check(getattr(self, name) >= 1, name, getattr(self, name), "a whole number of at least 1")
+        _check(self.time_bumps == 0 or self.time_bumps >= 2, "time_bumps", self.time_bumps, "0, or 2 and more")
+        for name in ("embedding_dropout", "output_dropout"):
+            _check(0 <= getattr(self, name) < 1, name, getattr(self, name), "a share in [0, 1)")
+        _check(0 <= self.mix <= 1, "mix", self.mix, "a share in [0, 1]")
+        rising = all(a < b for a, b in zip(self.thresholds, self.thresholds[1:], strict=False))
+        _check(
+            rising and all(t > 0 for t in self.thresholds),
+            "thresholds",
+            self.thresholds,
+            "positive seconds, strictly increasing",
+        )
+
+    @property
+    def start_level(self) -> int:
+        """The level of a user's start event, one past the largest gap level."""
+        return len(self.thresholds) + 1
+
+
+@dataclass(frozen=True)
+class TrainingConfig:
+    """How the network is trained.
+
+    Attributes:
+      epochs: passes over the training users; the learning rate follows a half cosine over them.
+      batch_size: lanes read side by side.
+      bptt: steps between cuts of the gradient.
+      learning_rate: AdamW's rate after one epoch of warm-up.
+      final_learning_rate: the rate of the last epoch, as a share of `learning_rate`.
+      weight_decay: AdamW's decay, on matrices only.
+      clip_norm: largest norm of all gradients together.
+      patience: epochs without a better validation perplexity before training stops.
+      shuffle_ties: draw the order within equal timestamps anew each epoch.
+      tied_targets: most items of a tied step's remaining set that share the target; 1 for the next item alone.
+      unknown_rate: share of input ids replaced by the unknown item, so that its embedding is trained.
+      seen_bias_rate: the seen-item scalar's learning rate as a multiple of the others'.
+      seed: of users' order, ties, weights, dropout and λ.
+    """
+
+    epochs: int = 30
+    batch_size: int = 16
+    bptt: int = 64
+    learning_rate: float = 3e-3
+    final_learning_rate: float = 0.02
+    weight_decay: float = 0.0
+    clip_norm: float = 1.0
+    patience: int = 5
+    shuffle_ties: bool = False
+    tied_targets: int = 1
+    unknown_rate: float = 0.005
+    seen_bias_rate: float = 8.0
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        for name in ("epochs", "batch_size", "bptt", "patience", "tied_targets"):
+            _check(getattr(self, name) >= 1, name, getattr(self, name), "a whole number of at least 1")
+        for name in ("learning_rate", "clip_norm", "seen_bias_rate"):
+            _check(getattr(self, name) > 0, name, getattr(self, name), "a positive number")
+        _check(self.weight_decay >= 0, "weight_decay", self.weight_decay, "0 or a positive number")
+        _check(0 <= self.unknown_rate < 1, "unknown_rate", self.unknown_rate, "a share in [0, 1)")
+        _check(self.seed >= 0, "seed", self.seed, "0 or a positive whole number")
+
+
+@dataclass(frozen=True)
+class Config:
+    """A model and how to train it; `preset` gives the named ones."""
+
+    model: ModelConfig = field(default_factory=ModelConfig)
+    training: TrainingConfig = field(default_factory=TrainingConfig)
+    preset: str = "hrnn"
+
+    def with_settings(self, settings: Mapping[str, object]) -> Config:
+        """A copy with fields replaced by name.
+
+        Args:
+          settings: field name to value; text is parsed by the field's type ("64", "true", "60,3600").
+
+        Raises:
+          ConfigError: no such field, or a value that it cannot take.
+        """
+        parts: dict[str, dict[str, Any]] = {"model": {}, "training": {}}
+        for name, value in settings.items():
+            for part, kind in (("model", ModelConfig), ("training", TrainingConfig)):
+                hints = get_type_hints(kind)
+                if name in hints:
+                    parts[part][name] = _parse(name, value, hints[name])
+                    break
+            else:
+                known = sorted([*get_type_hints(ModelConfig), *get_type_hints(TrainingConfig)])
+                raise ConfigError(f"no setting named {name!r}; there are: {', '.join(known)}")
+        return dataclasses.replace(
+            self,
+            model=dataclasses.replace(self.model, **parts["model"]),
+            training=dataclasses.replace(self.training, **parts["training"]),
+        )
+
+    def to_json(self) -> str:
+        """The settings as indented JSON."""
+        return json.dumps(dataclasses.asdict(self), indent=2)
+
+    @classmethod
+    def from_json(cls, text: str) -> Config:
+        """The inverse of `to_json`.
+
+        Raises:
+          ConfigError: unknown fields or values.
+        """
+        raw = json.loads(text)
+        named = cls(preset=raw["preset"])
+        return named.with_settings({**raw["model"], **raw["training"]})
+
+
+def _parse(name: str, value: object, kind: Any) -> object:
+    """Text or JSON as a field's type."""
+    try:
+        if get_origin(kind) is Literal:
+            _check(value in get_args(kind), name, value, "one of " + ", ".join(get_args(kind)))
+            return value
+        if get_origin(kind) is tuple:
+            items = value.split(",") if isinstance(value, str) else list(value)  # type: ignore[call-overload]
+            return tuple(int(item) for item in items if str(item).strip())
+        if kind is bool:
+            words = {"true": True, "1": True, "yes": True, "false": False, "0": False, "no": False}
+            return words[str(value).lower()]
+        if kind is int and isinstance(value, float) and not value.is_integer():
+            raise ValueError
+        return kind(value)
+    except (ValueError, KeyError, TypeError) as error:
+        if isinstance(error, ConfigError):
+            raise
+        expected = {bool: "true or false", int: "a whole number", float: "a number"}.get(kind, "whole numbers")
+        raise ConfigError(f"{name}: got {value!r}, expected {expected}") from None
+
+
+# The paper's own models are `hrnn` and `hrnn-metadata`, after Amazon Personalize's recipes; `best` adds what measured
+# well on ml-100k (README, "Results").
+PRESETS: dict[str, dict[str, object]] = {
+    "hrnn": {},
+    "hrnn-metadata": {"item_features": True, "feedback": True, "user_features": True},
+    "best": {
+        "layers": 2,
+        "item_features": True,
+        "item_statistics": True,
+        "gap_inputs": True,
+        "time_bumps": 16,
+        "position_input": True,
+        "seen_bias": True,
+        "shuffle_ties": True,
+        "tied_targets": 8,
+        "learning_rate": 5e-3,
+        "weight_decay": 0.01,
+    },
+}
+
+
+def preset(name: str, settings: Mapping[str, object] | None = None) -> Config:
+    """A preset by name, with `settings` on top.
+
+    Raises:
+      ConfigError: unknown preset, setting or value.
+
+    >>> preset("best", {"units": "64"}).model.units
+    64
+    """
+    if name not in PRESETS:
+        raise ConfigError(f"no preset named {name!r}; there are: {', '.join(PRESETS)}")
+    return Config(preset=name).with_settings({**PRESETS[name], **(settings or {})})

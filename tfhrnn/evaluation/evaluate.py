@@ -1,0 +1,144 @@
+"""Judging a model, and popularity beside it, on every target of some users.
+
+`judge` gives a row a target (log-probability and rank over the whole catalogue, level and place in the history); the
+figures are functions of those rows, so overall and by-level figures cannot disagree.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import polars as pl
+import tensorflow as tf
+
+from tfhrnn.config import Config
+from tfhrnn.data.catalogue import FIRST_ITEM
+from tfhrnn.data.event_log import EventLog
+from tfhrnn.data.facts import item_counts
+from tfhrnn.data.sessions import gap_levels, start_level
+from tfhrnn.data.windows import Batch, Windows
+from tfhrnn.evaluation.metrics import hit_rate, mrr, ndcg, perplexity, standard_error
+from tfhrnn.models.hrnn import HRNN
+from tfhrnn.protocol import Protocol
+
+_LANES = 32  # judging is free to choose its own; laws 2 and 3 make any choice give the same figures
+
+
+def protocol_of(log: EventLog, test_users: npt.NDArray[np.integer], split_seed: int) -> Protocol:
+    """The protocol of judging every event of some test users."""
+    targets = int((log.offsets[np.asarray(test_users) + 1] - log.offsets[test_users]).sum())
+    return Protocol(
+        dataset=log.name,
+        fingerprint=log.fingerprint,
+        split_seed=split_seed,
+        test_users=len(test_users),
+        test_targets=targets,
+        catalogue_items=log.catalogue.num_items,
+    )
+
+
+def judge(model: HRNN, log: EventLog, users: npt.NDArray[np.integer], config: Config) -> pl.DataFrame:
+    """Every target of some users under a model.
+
+    Returns:
+      A row a target, users in the order given and events in the log's: `user` (index), `position` (from 0), `item`
+      (index), `level`, `log_p` and `rank`.
+    """
+    users = np.asarray(users, np.int64)
+    lanes = min(_LANES, len(users))
+    windows = Windows(
+        log,
+        users,
+        lanes=lanes,
+        window=config.training.bptt,
+        thresholds=config.model.thresholds,
+        seen_items=config.model.seen_items if config.model.seen_bias else 0,
+        flush_steps=model.tower.flush_steps,
+    )
+    step = tf.function(model.judge, input_signature=[windows.signature(), _state_spec(model, lanes)])
+    state = model.tower.initial_state(lanes)
+    pieces: list[list[npt.NDArray[np.generic]]] = [[] for _ in range(lanes)]
+    for batch in windows.batches():
+        log_p, ranks, state = step(Batch(*map(tf.constant, batch)), state)
+        columns = np.stack([log_p.numpy().astype(np.float64), ranks.numpy().astype(np.float64)])
+        for lane in range(lanes):
+            pieces[lane].append(columns[:, lane])
+    # Lanes hold whole users in the order in which they were taken; put them back in the order asked for.
+    found = {}
+    for lane, queue in enumerate(windows.lane_users()):
+        stream, at = np.concatenate(pieces[lane], axis=1), 0
+        for user in queue:
+            at += model.tower.flush_steps
+            size = int(log.offsets[user + 1] - log.offsets[user])
+            found[user] = stream[:, at : at + size]
+            at += size
+    judged = np.concatenate([found[int(user)] for user in users], axis=1)
+    return _targets(log, users, config.model.thresholds).with_columns(
+        log_p=pl.Series(judged[0]), rank=pl.Series(judged[1].astype(np.int64))
+    )
+
+
+def judge_popularity(
+    log: EventLog,
+    users: npt.NDArray[np.integer],
+    counted: npt.NDArray[np.integer],
+    thresholds: tuple[int, ...],
+) -> pl.DataFrame:
+    """The same rows under popularity: counts of some users' events plus 1, over their sum.
+
+    Args:
+      log: the events.
+      users: whose events are targets.
+      counted: training and validation users, whose events are counted.
+      thresholds: for the `level` column.
+    """
+    counts = item_counts(log, counted) + 1.0
+    rank = np.empty(len(counts), np.int64)
+    rank[np.argsort(-counts, kind="stable")] = np.arange(len(counts))
+    targets = _targets(log, np.asarray(users, np.int64), thresholds)
+    column = targets["item"].to_numpy() - FIRST_ITEM
+    log_p = np.log(counts / counts.sum())
+    return targets.with_columns(log_p=pl.Series(log_p[column]), rank=pl.Series(rank[column]))
+
+
+def figures(judged: pl.DataFrame, k: int = 10) -> dict[str, float]:
+    """Perplexity with its standard error, and the rank metrics at k, of judged rows."""
+    log_p, ranks = judged["log_p"].to_numpy(), judged["rank"].to_numpy()
+    value = perplexity(log_p)
+    return {
+        "perplexity": value,
+        "perplexity_standard_error": value * standard_error(log_p, judged["user"].to_numpy()),
+        "hit_rate": hit_rate(ranks, k),
+        "ndcg": ndcg(ranks, k),
+        "mrr": mrr(ranks, k),
+    }
+
+
+def figures_by_level(judged: pl.DataFrame, k: int = 10) -> list[dict[str, Any]]:
+    """`figures` of each level's targets, lowest level first, with how many targets there are."""
+    return [
+        {"level": int(level[0]), "targets": rows.height, **figures(rows, k)}
+        for level, rows in judged.sort("level").group_by("level", maintain_order=True)
+    ]
+
+
+def _targets(
+    log: EventLog, users: npt.NDArray[np.int64], thresholds: tuple[int, ...]
+) -> pl.DataFrame:
+    """User, position, item and level of every event of some users."""
+    pieces = []
+    for user in users.tolist():
+        begin, end = int(log.offsets[user]), int(log.offsets[user + 1])
+        time = np.asarray(log.time[begin:end])
+        level = gap_levels(np.diff(time, prepend=time[:1]), thresholds)
+        level[:1] = start_level(thresholds)
+        item = np.asarray(log.item[begin:end]).astype(np.int64)
+        pieces.append((np.full(end - begin, user), np.arange(end - begin), item, level.astype(np.int64)))
+    columns = [np.concatenate(column) for column in zip(*pieces, strict=True)]
+    return pl.DataFrame(dict(zip(("user", "position", "item", "level"), columns, strict=True)))
+
+
+def _state_spec(model: HRNN, lanes: int) -> tuple[tf.TensorSpec, ...]:
+    return tuple(tf.TensorSpec(part.shape, part.dtype) for part in model.tower.initial_state(lanes))

@@ -1,0 +1,67 @@
+"""Metrics from log-probabilities and ranks, pure functions of arrays.
+
+Ranks count from 0; a target at rank r is a hit at k where r < k. With one target a step, recall is the hit rate and the
+ideal DCG is 1, so NDCG is 1 / log2(r + 2).
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import numpy.typing as npt
+
+Floats = npt.NDArray[np.floating]
+Ints = npt.NDArray[np.integer]
+
+
+def perplexity(log_p: Floats, weight: Floats | None = None) -> float:
+    """exp of the weighted mean of −log p.
+
+    >>> round(perplexity(np.log([0.5, 0.125])), 6)
+    4.0
+    """
+    return float(np.exp(-np.average(np.asarray(log_p, np.float64), weights=weight)))
+
+
+def hit_rate(ranks: Ints, k: int, weight: Floats | None = None) -> float:
+    """Share of targets among the first k.
+
+    >>> hit_rate(np.array([0, 9, 10, 50]), 10)
+    0.5
+    """
+    return float(np.average(ranks < k, weights=weight))
+
+
+def ndcg(ranks: Ints, k: int, weight: Floats | None = None) -> float:
+    """Mean of 1 / log2(rank + 2) for targets among the first k, else 0.
+
+    >>> ndcg(np.array([0, 2, 10]), 10)
+    0.5
+    """
+    return float(np.average(np.where(ranks < k, 1 / np.log2(ranks + 2.0), 0.0), weights=weight))
+
+
+def mrr(ranks: Ints, k: int, weight: Floats | None = None) -> float:
+    """Mean of 1 / (rank + 1) for targets among the first k, else 0.
+
+    >>> mrr(np.array([0, 3, 10, 1]), 10)
+    0.4375
+    """
+    return float(np.average(np.where(ranks < k, 1 / (ranks + 1.0), 0.0), weights=weight))
+
+
+def standard_error(log_p: Floats, users: Ints) -> float:
+    """Standard error of the log of the perplexity, users being the unit that is drawn.
+
+    Args:
+      log_p: `[targets]`.
+      users: `[targets]` whose target each is.
+
+    Returns:
+      Nats; multiply by the perplexity for its own error. 0 with a single user.
+    """
+    _, group = np.unique(users, return_inverse=True)
+    counts = np.bincount(group).astype(np.float64)
+    if len(counts) < 2:
+        return 0.0
+    residual = np.bincount(group, weights=-log_p) - counts * (-log_p).mean()
+    return float(np.sqrt((residual**2).sum() * len(counts) / (len(counts) - 1)) / counts.sum())

@@ -1,0 +1,34 @@
+"""Keras layers, each usable in a model of your own: embeddings, towers, decoder, losses."""
+
+from tfhrnn.layers.decoder import Decoder
+from tfhrnn.layers.embeddings import (
+    EventEmbedding,
+    FeedbackEmbedding,
+    GapInputs,
+    ItemEmbedding,
+    LevelEmbedding,
+    PositionInput,
+    TimeBumps,
+    UserEmbedding,
+)
+from tfhrnn.layers.losses import chunked_cross_entropy, chunked_ranks, seen_mask
+from tfhrnn.layers.towers import Control, State, Tower, tower
+
+__all__ = [
+    "Control",
+    "Decoder",
+    "EventEmbedding",
+    "FeedbackEmbedding",
+    "GapInputs",
+    "ItemEmbedding",
+    "LevelEmbedding",
+    "PositionInput",
+    "State",
+    "TimeBumps",
+    "Tower",
+    "UserEmbedding",
+    "chunked_cross_entropy",
+    "chunked_ranks",
+    "seen_mask",
+    "tower",
+]

@@ -1,0 +1,242 @@
+"""The exact softmax over all items, in chunks, so that `[tokens, items]` is never held.
+
+−log p(target) = log Σ_j exp(s_j) − s_target, s_j = w_j·h + b_j + β·seen_j. Lanes are taken a few at a time, and a
+chunk leaves its part of the gradient behind, so that its scores are computed once. Where several tied items share a target, s_target is their mean. The seen
+term marks the items among a user's last distinct ones; it comes as stays (item, from step, to step), so that a window
+costs one scatter and one running sum instead of a list a token.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import NamedTuple
+
+import tensorflow as tf
+
+_CHUNK_TOKENS = 256  # scores of this many tokens are held at once
+
+
+class Targets(NamedTuple):
+    """What is to be predicted at each step.
+
+    Attributes:
+      items: `[lanes, window, tied]` int32 columns of the item matrix (not the log's indices).
+      count: `[lanes, window]` int32, how many of `items` share the target, at least 1.
+    """
+
+    items: tf.Tensor
+    count: tf.Tensor
+
+
+def seen_mask(stays: tf.Tensor, window: int | tf.Tensor, num_items: int | tf.Tensor) -> tf.Tensor:
+    """Which items are in the seen set at each step.
+
+    Args:
+      stays: `[lanes, entries, 3]` int32 (column, first step, step after the last), within the window; rows whose
+        column is negative or whose steps are equal count for nothing.
+      window: steps.
+      num_items: columns.
+
+    Returns:
+      `[lanes, window, num_items]` float32 of 0 and 1.
+    """
+    lanes, entries = (n or tf.shape(stays)[at] for at, n in enumerate(stays.shape[:2]))
+    column, first, end = tf.unstack(stays, axis=-1)
+    valid = tf.cast((column >= 0) & (end > first), tf.float32)
+    row = tf.broadcast_to(tf.range(lanes)[:, tf.newaxis] * (window + 1), [lanes, entries])
+    place = tf.stack([(row + first) * num_items, (row + end) * num_items]) + tf.maximum(column, 0)
+    change = tf.scatter_nd(
+        tf.reshape(place, [-1, 1]),
+        tf.reshape(tf.stack([valid, -valid]), [-1]),
+        [lanes * (window + 1) * num_items],
+    )
+    change = tf.reshape(change, [lanes, window + 1, num_items])[:, :-1]
+    # A running sum over the window, as a product with a triangle of ones: many times faster than cumsum on a CPU.
+    triangle = tf.linalg.band_part(tf.ones([window, window]), -1, 0)
+    return tf.matmul(tf.repeat(triangle[tf.newaxis], lanes, axis=0), change)
+
+
+def _scores(
+    hidden: tf.Tensor, weights: tf.Tensor, bias: tf.Tensor, stays: tf.Tensor, seen_bias: tf.Tensor
+) -> tuple[tf.Tensor, tf.Tensor | None]:
+    """A chunk's scores `[lanes · window, items]` in float32, and its seen mask where there are stays."""
+    lanes, window, units = (n or tf.shape(hidden)[at] for at, n in enumerate(hidden.shape))
+    scores = tf.cast(tf.matmul(tf.reshape(hidden, [-1, units]), weights, transpose_b=True), tf.float32) + bias
+    if stays.shape[1] == 0:
+        return scores, None
+    num_items = weights.shape[0] or tf.shape(weights)[0]
+    mask = tf.reshape(seen_mask(stays, window, num_items), [lanes * window, num_items])
+    return scores + seen_bias * mask, mask
+
+
+def _target_places(items: tf.Tensor, count: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+    """Flat tokens' target columns `[tokens, tied]` and shares (1/count where it counts, else 0)."""
+    tied = tf.shape(items)[-1]
+    items, count = tf.reshape(items, [-1, tied]), tf.reshape(count, [-1, 1])
+    share = tf.cast(tf.range(tied)[tf.newaxis] < count, tf.float32) / tf.cast(count, tf.float32)
+    return items, share
+
+
+def _lanes_at_once(hidden: tf.Tensor) -> int:
+    """The most lanes whose tokens fit a chunk and that divide all lanes."""
+    lanes, window = hidden.shape[:2]
+    if lanes is None or window is None:
+        return 1
+    return max(n for n in range(1, lanes + 1) if lanes % n == 0 and (n == 1 or n * window <= _CHUNK_TOKENS))
+
+
+def _in_groups(x: tf.Tensor, groups: int | tf.Tensor, size: int) -> tf.Tensor:
+    """`[lanes, ...]` as `[groups, size, ...]`."""
+    return tf.reshape(x, [groups, size, *(n or tf.shape(x)[at] for at, n in enumerate(x.shape) if at)])
+
+
+def chunked_cross_entropy(
+    hidden: tf.Tensor,
+    weights: tf.Tensor,
+    bias: tf.Tensor,
+    targets: Targets,
+    *,
+    weight: tf.Tensor,
+    stays: tf.Tensor | None = None,
+    seen_bias: tf.Tensor | None = None,
+) -> tuple[tf.Tensor, tf.Tensor]:
+    """−log p of each step's target, exact over all items, and its weighted sum, which is differentiable.
+
+    A chunk's scores are computed once: the sum's gradient is linear in `weight`, so the forward pass leaves it ready.
+
+    Args:
+      hidden: `[lanes, window, units]`, any float dtype; scores are added up in float32.
+      weights: `[items, units]` and
+      bias: `[items]`, from `Decoder.item_matrix`.
+      targets: whose scores are to be high.
+      weight: `[lanes, window]` float32, what a step counts in the sum; no gradient flows to it.
+      stays: `[lanes, entries, 3]`, see `seen_mask`; none if left out.
+      seen_bias: scalar β; 0 if left out.
+
+    Returns:
+      Scalar Σ weight · nats, with gradients to hidden, weights, bias and seen_bias; and the `[lanes, window]` float32
+      nats themselves, without.
+    """
+    if stays is None:
+        stays = tf.zeros([tf.shape(hidden)[0], 0, 3], tf.int32)
+    stays = tf.ensure_shape(stays, [hidden.shape[0], stays.shape[1], 3])
+    weights = tf.cast(weights, hidden.dtype)
+    bias = tf.cast(bias, tf.float32)
+    beta = tf.constant(0.0) if seen_bias is None else tf.cast(seen_bias, tf.float32)
+
+    @tf.custom_gradient
+    def entropy(
+        hidden: tf.Tensor, weights: tf.Tensor, bias: tf.Tensor, beta: tf.Tensor
+    ) -> tuple[tuple[tf.Tensor, tf.Tensor], Callable[..., tuple[tf.Tensor, ...]]]:
+        size = _lanes_at_once(hidden)
+        groups = (hidden.shape[0] or tf.shape(hidden)[0]) // size
+
+        split = [
+            _in_groups(x, groups, size) for x in (hidden, stays, targets.items, targets.count, weight)
+        ]
+
+        def body(i: tf.Tensor, nats: tf.TensorArray, slopes: tf.TensorArray, *sums: tf.Tensor) -> tuple:
+            hidden_, stays_, items_, count_, weight_ = (x[i] for x in split)
+            scores, mask = _scores(hidden_, weights, bias, stays_, beta)
+            columns, share = _target_places(items_, count_)
+            normalizer = tf.reduce_logsumexp(scores, axis=1, keepdims=True)
+            target = tf.reduce_sum(share * tf.gather(scores, columns, batch_dims=1), axis=1)
+            nats = nats.write(i, tf.reshape(normalizer[:, 0] - target, tf.shape(hidden_)[:2]))
+            # d nats / d scores = p − share of the target, times the step's weight.
+            factor = tf.reshape(weight_, [-1, 1])
+            rows = tf.broadcast_to(tf.range(tf.shape(columns)[0])[:, tf.newaxis], tf.shape(columns))
+            slope = tf.tensor_scatter_nd_sub(
+                tf.exp(scores - normalizer) * factor, tf.stack([rows, columns], axis=-1), share * factor
+            )
+            low = tf.cast(slope, hidden.dtype)
+            slopes = slopes.write(i, tf.reshape(tf.matmul(low, weights), tf.shape(hidden_)))
+            d_weights, d_bias, d_beta = sums
+            flat = tf.reshape(hidden_, [-1, tf.shape(hidden)[2]])
+            d_weights += tf.cast(tf.matmul(low, flat, transpose_a=True), tf.float32)
+            d_bias += tf.reduce_sum(slope, axis=0)
+            if mask is not None:
+                d_beta += tf.reduce_sum(slope * mask)
+            return i + 1, nats, slopes, d_weights, d_bias, d_beta
+
+        _, nats, slopes, d_weights, d_bias, d_beta = tf.while_loop(
+            lambda i, *_: i < groups,
+            body,
+            (
+                0,
+                tf.TensorArray(tf.float32, groups),
+                tf.TensorArray(hidden.dtype, groups),
+                tf.zeros(tf.shape(weights)),
+                tf.zeros_like(bias),
+                tf.zeros_like(beta),
+            ),
+            parallel_iterations=1,
+        )
+        nats = tf.ensure_shape(tf.reshape(nats.stack(), tf.shape(hidden)[:2]), hidden.shape[:2])
+        d_hidden = tf.reshape(slopes.stack(), tf.shape(hidden))
+
+        def backward(upstream: tf.Tensor, _: tf.Tensor) -> tuple[tf.Tensor, ...]:
+            return (
+                d_hidden * tf.cast(upstream, hidden.dtype),
+                tf.cast(d_weights * upstream, weights.dtype),
+                d_bias * upstream,
+                d_beta * upstream,
+            )
+
+        return (tf.reduce_sum(nats * weight), nats), backward
+
+    total, nats = entropy(hidden, weights, bias, beta)
+    return total, tf.stop_gradient(nats)
+
+
+def chunked_ranks(
+    hidden: tf.Tensor,
+    weights: tf.Tensor,
+    bias: tf.Tensor,
+    target: tf.Tensor,
+    *,
+    stays: tf.Tensor | None = None,
+    seen_bias: tf.Tensor | None = None,
+) -> tuple[tf.Tensor, tf.Tensor]:
+    """Log-probability and rank of each step's target among all items.
+
+    Args:
+      hidden: `[lanes, window, units]`.
+      weights: `[items, units]`.
+      bias: `[items]`.
+      target: `[lanes, window]` int32 columns.
+      stays: as in `chunked_cross_entropy`.
+      seen_bias: as in `chunked_cross_entropy`.
+
+    Returns:
+      `[lanes, window]` float32 log p(target), and `[lanes, window]` int32 ranks from 0: the items that score more, and
+      those that score the same and stand before it in the catalogue.
+    """
+    if stays is None:
+        stays = tf.zeros([tf.shape(hidden)[0], 0, 3], tf.int32)
+    beta = tf.constant(0.0) if seen_bias is None else tf.cast(seen_bias, tf.float32)
+    weights, bias = tf.cast(weights, hidden.dtype), tf.cast(bias, tf.float32)
+
+    size = _lanes_at_once(hidden)
+    groups = (hidden.shape[0] or tf.shape(hidden)[0]) // size
+
+    def rank(parts: tuple[tf.Tensor, ...]) -> tuple[tf.Tensor, tf.Tensor]:
+        hidden_, target_, stays_ = parts
+        scores, _ = _scores(hidden_, weights, bias, stays_, beta)
+        target_ = tf.reshape(target_, [-1, 1])
+        own = tf.gather(scores, target_, batch_dims=1)
+        before = tf.range(tf.shape(scores)[1])[tf.newaxis] < target_
+        ahead = (scores > own) | ((scores == own) & before)
+        log_p = own[:, 0] - tf.reduce_logsumexp(scores, axis=1)
+        return log_p, tf.reduce_sum(tf.cast(ahead, tf.int32), axis=1)
+
+    log_p, ranks = tf.map_fn(
+        rank,
+        tuple(_in_groups(x, groups, size) for x in (hidden, target, stays)),
+        fn_output_signature=(tf.TensorSpec([None], tf.float32), tf.TensorSpec([None], tf.int32)),
+        parallel_iterations=1,
+    )
+    shape = tf.shape(hidden)[:2]
+    return (
+        tf.ensure_shape(tf.reshape(log_p, shape), hidden.shape[:2]),
+        tf.ensure_shape(tf.reshape(ranks, shape), hidden.shape[:2]),
+    )

@@ -1,0 +1,56 @@
+"""The towers by name, and the contract they keep.
+
+`tower(x, control, state) -> (y, state)` under four laws: outputs from a reset on depend on nothing before it; any split
+into windows gives the outputs of the whole; users packed into a lane get what each gets alone; the first output depends
+on the first input.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Protocol
+
+import tensorflow as tf
+
+from tfhrnn.errors import ConfigError
+from tfhrnn.layers.control import Control, State
+from tfhrnn.layers.rnn import GRUTower
+
+__all__ = ["TOWERS", "Control", "State", "Tower", "tower"]
+
+
+class Tower(Protocol):
+    """A sequence model over lanes of users."""
+
+    units: int
+    flush_steps: int
+
+    @property
+    def state_size_bytes(self) -> int:
+        """Bytes of one user's state."""
+
+    def initial_state(self, lanes: int | tf.Tensor) -> State:
+        """The state of lanes that have read nothing."""
+
+    def __call__(
+        self, x: tf.Tensor, control: Control, state: State, *, training: bool = False
+    ) -> tuple[tf.Tensor, State]:
+        """From `[lanes, window, width]` to `[lanes, window, units]` and the state after the last step."""
+
+
+TOWERS: dict[str, Any] = {"gru": GRUTower}
+
+
+def tower(name: str, *, units: int, **options: Any) -> Any:
+    """A tower by name.
+
+    Args:
+      name: one of `TOWERS`.
+      units: width of its outputs.
+      **options: the tower's own, such as `layers`, `dropout`, `seed`.
+
+    Raises:
+      ConfigError: there is no such tower.
+    """
+    if name not in TOWERS:
+        raise ConfigError(f"no tower named {name!r}; there are: {', '.join(TOWERS)}")
+    return TOWERS[name](units=units, **options)

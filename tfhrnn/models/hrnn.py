@@ -1,0 +1,219 @@
+"""The Keras model: event embedding, tower, decoder, and how they are trained.
+
+One `Batch` makes one update of truncated back-propagation: the state left by the last window is read and the new one
+kept (paper, section 2). A batch whose users all begin anew needs no clearing, because a reset forgets exactly.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import tensorflow as tf
+import tensorflow_recommenders as tfrs
+
+from tfhrnn.config import ModelConfig
+from tfhrnn.data.facts import TrainingFacts
+from tfhrnn.layers.decoder import Decoder
+from tfhrnn.layers.embeddings import (
+    FIRST_COLUMN,
+    EventEmbedding,
+    FeedbackEmbedding,
+    GapInputs,
+    ItemEmbedding,
+    LevelEmbedding,
+    PositionInput,
+    TimeBumps,
+    UserEmbedding,
+)
+from tfhrnn.layers.losses import Targets, chunked_cross_entropy, chunked_ranks, seen_mask
+from tfhrnn.layers.towers import Control, State, tower
+
+
+class Perplexity(tf.keras.metrics.Mean):
+    """exp of the mean −log p, weighted by the targets' weights."""
+
+    def result(self) -> tf.Tensor:
+        """The perplexity of everything seen since the last reset."""
+        return tf.exp(super().result())
+
+
+class HRNN(tfrs.models.Model):
+    """Hierarchical recurrent recommender with meta data.
+
+    Args:
+      config: which parts and how wide.
+      facts: from the training users.
+      lanes: lanes of the batches given to `fit`; scoring takes any number.
+      seed: of weights, dropout and λ.
+      seen_bias_rate: the seen-item scalar's learning rate as a multiple of the others'.
+
+    Source: Ma and Narayanaswamy, section 2 and Figure 2.
+    """
+
+    def __init__(
+        self,
+        config: ModelConfig,
+        facts: TrainingFacts,
+        *,
+        lanes: int,
+        seed: int = 0,
+        seen_bias_rate: float = 1.0,
+    ) -> None:
+        super().__init__(name="hrnn")
+        self.config, self.facts, self.lanes = config, facts, lanes
+        features = facts.item_features
+        shares = (facts.item_counts + 1.0) / (facts.item_counts + 1.0).sum()
+        self.decoder = Decoder(
+            config.units,
+            features=features,
+            cold=facts.item_counts == 0,
+            mix=config.mix,
+            mix_rule=config.mix_rule,
+            log_popularity=np.log(shares).astype(np.float32),
+            seen_bias=facts.seen_bias if config.seen_bias else None,
+            seen_bias_rate=seen_bias_rate,
+            seed=seed,
+            name="decoder",
+        )
+        self.event_embedding = EventEmbedding(
+            ItemEmbedding(len(features), config.units, tied=config.tied, features=features, seed=seed + 1),
+            level=LevelEmbedding(config.start_level + 1, config.level_width, seed=seed + 2)
+            if config.levels
+            else None,
+            feedback=FeedbackEmbedding(
+                config.feature_width, mean=facts.feedback_mean, std=facts.feedback_std, seed=seed + 3
+            )
+            if config.feedback
+            else None,
+            user=UserEmbedding(config.feature_width, seed=seed + 4)
+            if config.user_features and facts.user_width
+            else None,
+            gap=GapInputs() if config.gap_inputs else None,
+            time=TimeBumps(config.time_bumps, first=facts.first_time, last=facts.last_time)
+            if config.time_bumps
+            else None,
+            position=PositionInput() if config.position_input else None,
+            dropout=config.embedding_dropout,
+            seed=seed + 5,
+            name="event",
+        )
+        self.tower = tower(
+            config.tower, units=config.units, layers=config.layers, dropout=config.output_dropout, seed=seed + 6
+        )
+        self.output_dropout = tf.keras.layers.Dropout(
+            config.output_dropout, seed=seed + 7, force_generator=True
+        )
+        # Kept between windows; each replica of a distribution strategy has its own lanes and so its own copy.
+        self.carried = [
+            tf.Variable(
+                tf.zeros_like(part),
+                trainable=False,
+                name=f"carried_{index}",
+                synchronization=tf.VariableSynchronization.ON_READ,
+                aggregation=tf.VariableAggregation.ONLY_FIRST_REPLICA,
+            )
+            for index, part in enumerate(self.tower.initial_state(lanes))
+        ]
+        self.loss_metric = tf.keras.metrics.Mean("loss")
+        self.perplexity_metric = Perplexity("perplexity")
+
+    @property
+    def metrics(self) -> list[tf.keras.metrics.Metric]:
+        """Means over an epoch's targets, reset by `fit` at each epoch and before each validation."""
+        return [self.loss_metric, self.perplexity_metric]
+
+    def hidden(
+        self, event: Any, state: State, *, mix: tf.Tensor | None = None, training: bool = False
+    ) -> tuple[tf.Tensor, State, tuple[tf.Tensor, tf.Tensor]]:
+        """Reads a window.
+
+        Args:
+          event: a `Batch`, or a record with its input fields, `[lanes, window]`.
+          state: the tower's.
+          mix: `[items]` λ; by default that of inference.
+          training: whether dropout draws.
+
+        Returns:
+          `[lanes, window, units]` hidden states, the new state, and the item matrix (weights, bias) that was read.
+        """
+        matrix = self.decoder.item_matrix(mix)
+        x = self.event_embedding(event, matrix[0], training=training)
+        y, state = self.tower(x, Control(event.reset, event.level), state, training=training)
+        return self.output_dropout(y, training=training), state, matrix
+
+    def call(self, batch: Any, training: bool = False) -> tf.Tensor:
+        """Log-probabilities `[lanes, window, items]` of a window read from nothing: for looking, not for training."""
+        state = self.tower.initial_state(tf.shape(batch.item)[0])
+        hidden, _, (weights, bias) = self.hidden(batch, state, training=training)
+        scores = tf.cast(tf.einsum("lwu,iu->lwi", hidden, tf.cast(weights, hidden.dtype)), tf.float32) + bias
+        if self.decoder.seen_bias is not None:
+            mask = seen_mask(self._stays(batch), tf.shape(batch.item)[1], self.decoder.num_items)
+            scores += self.decoder.seen_bias * mask
+        return tf.nn.log_softmax(scores)
+
+    def judge(self, batch: Any, state: State) -> tuple[tf.Tensor, tf.Tensor, State]:
+        """Log-probability and rank (from 0) of each step's next item, `[lanes, window]` each, and the new state."""
+        hidden, state, (weights, bias) = self.hidden(batch, state)
+        seen_bias = self.decoder.seen_bias
+        stays = None if seen_bias is None else self._stays(batch)
+        log_p, ranks = chunked_ranks(
+            hidden,
+            weights,
+            bias,
+            batch.targets[..., 0] - FIRST_COLUMN,
+            stays=stays,
+            seen_bias=seen_bias,
+        )
+        return log_p, ranks, state
+
+    def compute_loss(self, inputs: Any, training: bool = False) -> tf.Tensor:
+        """Mean −log p of a window's weighted targets; carries the state and updates the metrics."""
+        if training:
+            mix = self.decoder.draw_mix() if self.decoder.has_features else None
+            hidden, state, (weights, bias) = self.hidden(
+                inputs, tuple(self.carried), mix=mix, training=True
+            )
+            seen_bias = self.decoder.seen_bias
+            total, nats = chunked_cross_entropy(
+                hidden,
+                weights,
+                bias,
+                Targets(inputs.targets - FIRST_COLUMN, inputs.target_count),
+                weight=inputs.weight,
+                stays=None if seen_bias is None else self._stays(inputs),
+                seen_bias=seen_bias,
+            )
+        else:
+            log_p, _, state = self.judge(inputs, tuple(self.carried))
+            nats, total = -log_p, -tf.reduce_sum(log_p * inputs.weight)
+        for variable, part in zip(self.carried, state, strict=True):
+            variable.assign(tf.stop_gradient(tf.cast(part, variable.dtype)))
+        for metric in self.metrics:
+            metric.update_state(nats, sample_weight=inputs.weight)
+        return tf.math.divide_no_nan(total, tf.reduce_sum(inputs.weight))
+
+    def train_step(self, data: Any) -> dict[str, tf.Tensor]:
+        """One update on one window."""
+        self._check_lanes(data)
+        with tf.GradientTape() as tape:
+            loss = self.compute_loss(data, training=True)
+        self.optimizer.minimize(loss, self.trainable_variables, tape=tape)
+        return {metric.name: metric.result() for metric in self.metrics}
+
+    def test_step(self, data: Any) -> dict[str, tf.Tensor]:
+        """One window of validation; the result is the mean over all of them, not the last one's."""
+        self._check_lanes(data)
+        self.compute_loss(data, training=False)
+        return {metric.name: metric.result() for metric in self.metrics}
+
+    def _check_lanes(self, batch: Any) -> None:
+        if batch.item.shape[0] != self.lanes:
+            raise ValueError(
+                f"the batch has {batch.item.shape[0]} lanes, the model carries {self.lanes}: "
+                "build the model and its windows with the same number of lanes"
+            )
+
+    def _stays(self, batch: Any) -> tf.Tensor:
+        """`Batch.seen` with indices turned into columns of the item matrix."""
+        return batch.seen - tf.constant([FIRST_COLUMN, 0, 0], tf.int32)

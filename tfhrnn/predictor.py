@@ -1,0 +1,221 @@
+"""From raw string ids to recommendations: one `tf.Module` that scores in process and *is* the SavedModel.
+
+A history becomes the same steps that training reads (start event, items, the gap to the next event, the query time at
+the last step); the decoder scores the whole catalogue; filters come after the log-softmax, so that log-probabilities
+are over all items whatever is filtered, and before top-k, so that k answers come back where k candidates exist.
+Standard TensorFlow ops only.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+import tensorflow as tf
+
+from tfhrnn.data.catalogue import FIRST_ITEM, START, UNKNOWN, Catalogue
+from tfhrnn.data.features import FeatureSet, FeatureSpec
+from tfhrnn.layers.towers import Control
+from tfhrnn.models.hrnn import HRNN
+
+
+class Events(NamedTuple):
+    """A window's inputs, `[batch, steps]` each (`user` with a width); what `EventEmbedding` reads."""
+
+    item: tf.Tensor
+    level: tf.Tensor
+    gap: tf.Tensor
+    query_time: tf.Tensor
+    position: tf.Tensor
+    feedback: tf.Tensor
+    user: tf.Tensor
+
+
+class Predictor(tf.Module):
+    """Answers `recommend`.
+
+    Args:
+      model: a trained model; its present weights are used.
+      catalogue: the items, in the order of the model's columns.
+      user_features: how raw user columns are encoded, where the model reads them.
+    """
+
+    def __init__(self, model: HRNN, catalogue: Catalogue, user_features: FeatureSet | None = None) -> None:
+        super().__init__(name="predictor")
+        config = model.config
+        self.thresholds, self.start_level = config.thresholds, config.start_level
+        self.num_items, self.seen_items = catalogue.num_items, config.seen_items
+        self.uses_feedback = config.feedback
+        self._user_specs = tuple(user_features.specs) if config.user_features and user_features else ()
+        self.item_ids = tf.constant(catalogue.ids)
+        self._index = _table(catalogue.ids, first=FIRST_ITEM, default=UNKNOWN)
+        self._user_encoders = [_FeatureEncoder(spec) for spec in self._user_specs]
+        weights, bias = model.decoder.item_matrix()
+        self.weights = tf.Variable(weights, trainable=False, name="item_weights")
+        self.bias = tf.Variable(bias, trainable=False, name="item_bias")
+        seen_bias = model.decoder.seen_bias
+        self.seen_bias = tf.Variable(0.0 if seen_bias is None else seen_bias, trainable=False, name="seen_bias")
+        # Keras layers are kept out of the module's attributes (a lambda is not tracked), so that saving writes their
+        # variables and our graph instead of every layer's own functions.
+        layers = (model.event_embedding, model.tower)
+        self._layers = lambda: layers
+        self.layer_variables = [v for layer in layers for v in layer.variables if v.dtype != tf.int64]
+        self.recommend = self._recommend_function()
+
+    def signature(self) -> dict[str, tf.TensorSpec]:
+        """The inputs of `recommend` by name."""
+        spec = {
+            "history": tf.TensorSpec([None, None], tf.string, name="history"),
+            "times": tf.TensorSpec([None, None], tf.int64, name="times"),
+        }
+        if self.uses_feedback:
+            spec["feedback"] = tf.TensorSpec([None, None], tf.float32, name="feedback")
+        for user in self._user_specs:
+            dtype = tf.float32 if user.kind == "numeric" else tf.string
+            spec[f"user_{user.name}"] = tf.TensorSpec([None], dtype, name=f"user_{user.name}")
+        spec["query_time"] = tf.TensorSpec([None], tf.int64, name="query_time")
+        spec["k"] = tf.TensorSpec([None], tf.int32, name="k")
+        spec["exclude_seen"] = tf.TensorSpec([None], tf.bool, name="exclude_seen")
+        return spec
+
+    def _recommend_function(self) -> Any:
+        def recommend(**inputs: tf.Tensor) -> dict[str, tf.Tensor]:
+            return self._recommend(inputs)
+
+        return tf.function(recommend).get_concrete_function(**self.signature())
+
+    def __call__(self, inputs: Mapping[str, Any]) -> tuple[npt.NDArray[np.object_], npt.NDArray[np.float32]]:
+        """Asks `recommend` with NumPy arrays or lists by input name.
+
+        Returns:
+          ids `[batch, k]` of bytes and log-probabilities `[batch, k]`.
+        """
+        specs = self.signature()
+        given = {name: tf.constant(inputs[name], spec.dtype) for name, spec in specs.items()}
+        found = self.recommend(**given)
+        return found["items"].numpy(), found["log_probabilities"].numpy()
+
+    def levels(self, gap_seconds: npt.NDArray[np.int64]) -> npt.NDArray[np.int32]:
+        """Levels of gaps, `[n]`."""
+        return np.searchsorted(np.asarray(self.thresholds), gap_seconds, side="right").astype(np.int32)
+
+    def _recommend(self, inputs: Mapping[str, tf.Tensor]) -> dict[str, tf.Tensor]:
+        """Top-k ids and log-probabilities.
+
+        `history` `[batch, time]` ids padded with "" at the end, `times` their Unix seconds (a time before the one in
+        front counts as a gap of 0), `feedback` with NaN for unknown, `query_time`, `k` (1 and more; cut at the
+        catalogue's size) and `exclude_seen` `[batch]`. Out come `[batch, max k]`, "" and −inf where a row has fewer.
+        """
+        history, k = inputs["history"], inputs["k"]
+        given = tf.cast(history != "", tf.int32)
+        length = tf.reduce_sum(given, axis=1)  # [batch]
+        checks = [
+            tf.debugging.assert_equal(
+                given,
+                tf.sequence_mask(length, tf.shape(history)[1], tf.int32),
+                message='history: expected "" only after the last id of a row',
+            ),
+            tf.debugging.assert_equal(
+                tf.shape(inputs["times"]),
+                tf.shape(history),
+                message="times: expected the shape of history",
+            ),
+            tf.debugging.assert_positive(k, message="k: expected 1 or more"),
+        ]
+        with tf.control_dependencies(checks):
+            index = tf.cast(self._index.lookup(history), tf.int32)
+        events = self._events(index, length, inputs)
+        embed, tower = self._layers()
+        reset = tf.concat(
+            [tf.ones_like(events.gap[:, :1]), tf.zeros_like(events.gap[:, 1:])], axis=1
+        )
+        x = embed(events, self.weights)
+        y, _ = tower(x, Control(reset, events.level), tower.initial_state(tf.shape(history)[0]))
+        hidden = tf.cast(tf.gather(y, length, batch_dims=1), tf.float32)  # [batch, units]
+        seen = self._seen(index, given)
+        scores = tf.matmul(hidden, self.weights, transpose_b=True) + self.bias
+        scores += self.seen_bias * tf.cast(seen, tf.float32)
+        log_p = tf.nn.log_softmax(scores)  # [batch, items]
+        allowed = ~(seen & inputs["exclude_seen"][:, tf.newaxis])
+        width = tf.minimum(tf.reduce_max(k), self.num_items)
+        best, column = tf.math.top_k(tf.where(allowed, log_p, -np.inf), width)
+        valid = (tf.range(width)[tf.newaxis] < k[:, tf.newaxis]) & (best > -np.inf)
+        return {
+            "items": tf.where(valid, tf.gather(self.item_ids, column), ""),
+            "log_probabilities": tf.where(valid, best, -np.inf),
+        }
+
+    def _events(self, index: tf.Tensor, length: tf.Tensor, inputs: Mapping[str, tf.Tensor]) -> Events:
+        """The steps of each history: the start event, then every item; past a row's length they mean nothing."""
+        times = inputs["times"]
+        batch, steps = tf.shape(index)[0], tf.shape(index)[1] + 1
+        step = tf.broadcast_to(tf.range(steps)[tf.newaxis], [batch, steps])
+        column = tf.zeros([batch, 1], tf.int64)
+        asked = tf.where(
+            step == length[:, tf.newaxis], inputs["query_time"][:, tf.newaxis], tf.concat([times, column], axis=1)
+        )
+        gap = tf.maximum(asked - tf.concat([asked[:, :1], times], axis=1), 0)
+        level = tf.reduce_sum(
+            tf.cast(gap[..., tf.newaxis] >= tf.constant(self.thresholds, tf.int64), tf.int32), axis=-1
+        )
+        unknown = tf.fill([batch, 1], np.float32(np.nan))
+        feedback = inputs.get("feedback", tf.fill(tf.shape(index), np.float32(np.nan)))
+        blocks = [
+            encode(inputs[f"user_{spec.name}"])
+            for spec, encode in zip(self._user_specs, self._user_encoders, strict=True)
+        ]
+        user = tf.concat([tf.zeros([batch, 0]), *blocks], axis=1)  # [batch, width]
+        return Events(
+            item=tf.concat([tf.fill([batch, 1], START), index], axis=1),
+            level=tf.where(step == 0, self.start_level, level),
+            gap=tf.cast(gap, tf.float32),
+            query_time=asked,
+            position=step,
+            feedback=tf.concat([unknown, feedback], axis=1),
+            user=tf.repeat(user[:, tf.newaxis], steps, axis=1),
+        )
+
+    def _seen(self, index: tf.Tensor, given: tf.Tensor) -> tf.Tensor:
+        """Whether each item is among a row's last `seen_items` distinct ones: `[batch, items]` bool."""
+        batch, time = tf.unstack(tf.shape(index))
+        row = tf.repeat(tf.range(batch)[:, tf.newaxis], time, axis=1)
+        place = tf.where(given == 1, tf.range(time)[tf.newaxis], -1)
+        blank = tf.fill([batch, self.num_items + FIRST_ITEM], -1)
+        last = tf.tensor_scatter_nd_max(blank, tf.stack([row, index], axis=-1), place)[:, FIRST_ITEM:]
+        size = min(self.seen_items, self.num_items)
+        oldest = tf.math.top_k(last, size).values[:, -1:]  # the size-th most recent item's last place, or -1
+        return last >= tf.maximum(oldest, 0)
+
+
+class _FeatureEncoder(tf.Module):
+    """`FeatureSpec.encode` in the graph: raw values `[batch]` to `[batch, width]`."""
+
+    def __init__(self, spec: FeatureSpec) -> None:
+        super().__init__()
+        self.spec = spec
+        if spec.kind != "numeric":
+            self.table = _table(list(spec.vocabulary), first=0, default=len(spec.vocabulary))
+
+    def __call__(self, values: tf.Tensor) -> tf.Tensor:
+        spec = self.spec
+        if spec.kind == "numeric":
+            known = tf.math.is_finite(values)
+            scaled = tf.where(known, (values - spec.mean) / (spec.std or 1.0), 0.0)
+            return tf.stack([scaled, tf.cast(~known, tf.float32)], axis=1)
+        size = len(spec.vocabulary)
+        if spec.kind == "categorical":
+            return tf.one_hot(self.table.lookup(values), size + 1)
+        pieces = tf.strings.split(values, spec.separator)
+        rows = tf.one_hot(self.table.lookup(pieces.values), size)
+        summed = tf.math.unsorted_segment_max(rows, pieces.value_rowids(), tf.shape(values)[0])
+        present = tf.maximum(summed, 0.0)  # a row without pieces holds the lowest float
+        return tf.math.l2_normalize(present, axis=1)
+
+
+def _table(keys: list[str], *, first: int, default: int) -> tf.lookup.StaticHashTable:
+    """Keys to consecutive numbers from `first`; anything else to `default`."""
+    values = tf.range(first, first + len(keys), dtype=tf.int64)
+    initializer = tf.lookup.KeyValueTensorInitializer(tf.constant(keys, tf.string), values)
+    return tf.lookup.StaticHashTable(initializer, default)

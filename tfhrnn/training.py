@@ -1,0 +1,246 @@
+"""Training: windows of the training users through `model.fit`, with what a long run needs around it.
+
+After each epoch the whole state is kept (weights, optimizer, random generators, the best so far), so that a killed run
+resumes at the last whole epoch and ends at the weights of an undisturbed one. The weights used in the end are those of
+the epoch with the best validation perplexity, a mean over all validation targets.
+"""
+
+from __future__ import annotations
+
+import csv
+import math
+import sys
+import time
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import tensorflow as tf
+
+from tfhrnn.config import Config, TrainingConfig
+from tfhrnn.data.event_log import EventLog
+from tfhrnn.data.facts import TrainingFacts
+from tfhrnn.data.windows import Windows
+from tfhrnn.errors import RunError
+from tfhrnn.models.hrnn import HRNN
+from tfhrnn.run_folder import RunFolder
+
+COLUMNS = ("epoch", "loss", "perplexity", "val_loss", "val_perplexity", "learning_rate", "seconds")
+# Biases and scalars; their decay would pull popularity and the seen-item term towards 0.
+NOT_DECAYED = ("bias", "feature_slope")
+
+
+def build_model(config: Config, facts: TrainingFacts) -> HRNN:
+    """An untrained model."""
+    return HRNN(
+        config.model,
+        facts,
+        lanes=config.training.batch_size,
+        seed=config.training.seed,
+        seen_bias_rate=config.training.seen_bias_rate,
+    )
+
+
+def build_optimizer(config: TrainingConfig) -> tf.keras.optimizers.Optimizer:
+    """AdamW with a global clip of the gradients, decaying matrices only."""
+    optimizer = tf.keras.optimizers.AdamW(
+        config.learning_rate, weight_decay=config.weight_decay, global_clipnorm=config.clip_norm
+    )
+    optimizer.exclude_from_weight_decay(var_names=list(NOT_DECAYED))
+    return optimizer
+
+
+def build_windows(
+    config: Config, log: EventLog, users: npt.NDArray[np.integer], *, training: bool, flush_steps: int = 0
+) -> Windows:
+    """The windows of some users: shuffled and with its training options, or in the log's order for judging."""
+    model, how = config.model, config.training
+    return Windows(
+        log,
+        users,
+        lanes=how.batch_size,
+        window=how.bptt,
+        thresholds=model.thresholds,
+        shuffle=training,
+        shuffle_ties=training and how.shuffle_ties,
+        tied_targets=how.tied_targets if training else 1,
+        seen_items=model.seen_items if model.seen_bias else 0,
+        unknown_rate=how.unknown_rate if training else 0.0,
+        flush_steps=flush_steps,
+        seed=how.seed,
+    )
+
+
+def learning_rate(config: TrainingConfig, epoch: int) -> float:
+    """The rate of an epoch, from 0: half at first, then a half cosine down to the final share.
+
+    >>> config = TrainingConfig(epochs=10, learning_rate=1.0, final_learning_rate=0.1)
+    >>> [round(learning_rate(config, epoch), 2) for epoch in (0, 1, 5, 9)]
+    [0.5, 0.98, 0.55, 0.12]
+    """
+    if epoch == 0:
+        return config.learning_rate / 2
+    cosine = 0.5 * (1 + math.cos(math.pi * epoch / config.epochs))
+    return config.learning_rate * (config.final_learning_rate + (1 - config.final_learning_rate) * cosine)
+
+
+class _Keeper(tf.keras.callbacks.Callback):
+    """Sets the rate, stops early, and keeps the run's files up to date."""
+
+    def __init__(self, run: RunFolder, config: TrainingConfig) -> None:
+        super().__init__()
+        self.run, self.config = run, config
+        self.rows: list[dict[str, Any]] = []
+        self.epochs_done = tf.Variable(0, dtype=tf.int64, trainable=False)
+        self.best_epoch = tf.Variable(-1, dtype=tf.int64, trainable=False)
+        self.best_value = tf.Variable(math.inf, dtype=tf.float64, trainable=False)
+        self.started = 0.0
+
+    def attach(self, model: HRNN) -> tf.train.CheckpointManager:
+        """Ties the files to a model, whose variables must exist, and returns the manager."""
+        self.best = tf.train.Checkpoint(model=model)
+        whole = tf.train.Checkpoint(
+            model=model,
+            optimizer=model.optimizer,
+            epochs_done=self.epochs_done,
+            best_epoch=self.best_epoch,
+            best_value=self.best_value,
+        )
+        self.manager = tf.train.CheckpointManager(whole, str(self.run.checkpoints), max_to_keep=2)
+        return self.manager
+
+    def resume(self) -> int:
+        """Restores the last whole epoch; returns how many are done.
+
+        Raises:
+          RunError: there is nothing to resume from that fits this model.
+        """
+        if self.manager.latest_checkpoint is None:
+            return 0
+        try:
+            self.manager.checkpoint.restore(self.manager.latest_checkpoint).assert_consumed()
+        except (AssertionError, ValueError, tf.errors.OpError) as error:
+            reason = str(error).splitlines()[0]
+            raise RunError(f"{self.run.checkpoints}: got a checkpoint of another model: {reason}") from error
+        done = int(self.epochs_done.numpy())
+        with self.run.metrics.open(newline="") as file:
+            self.rows = [row for row in csv.DictReader(file) if int(row["epoch"]) <= done]
+        return done
+
+    @property
+    def exhausted(self) -> bool:
+        """Whether patience ran out."""
+        return int(self.epochs_done) - 1 - int(self.best_epoch) >= self.config.patience
+
+    def on_epoch_begin(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
+        """Sets the epoch's learning rate."""
+        self.started = time.monotonic()
+        self.model.optimizer.learning_rate.assign(learning_rate(self.config, epoch))
+
+    def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
+        """Keeps the epoch: best weights first, then the row, then the checkpoint that makes both count."""
+        logs = logs or {}
+        value = float(logs.get("val_perplexity", logs["perplexity"]))
+        if not math.isfinite(value):
+            raise RunError(
+                f"epoch {epoch + 1}: got perplexity {value}, expected a finite one; try a lower learning_rate"
+            )
+        if value < float(self.best_value):
+            self.best_value.assign(value)
+            self.best_epoch.assign(epoch)
+            self.best.write(str(self.run.best_weights))
+        rate = learning_rate(self.config, epoch)
+        row = {**logs, "epoch": epoch + 1, "learning_rate": rate, "seconds": time.monotonic() - self.started}
+        self.rows.append({name: row.get(name, "") for name in COLUMNS})
+        temporary = self.run.metrics.with_suffix(".tmp")
+        with temporary.open("w", newline="") as file:
+            writer = csv.DictWriter(file, COLUMNS)
+            writer.writeheader()
+            writer.writerows(self.rows)
+        temporary.replace(self.run.metrics)
+        self.epochs_done.assign(epoch + 1)
+        self.manager.save(checkpoint_number=epoch + 1)
+        if self.exhausted:
+            self.model.stop_training = True
+
+
+def create_variables(model: HRNN, windows: Windows) -> None:
+    """Runs a blank batch through the model, so that all its variables exist."""
+    blank = type(windows.signature())(
+        *(tf.zeros(spec.shape, spec.dtype) for spec in windows.signature())
+    )
+    model.hidden(blank, tuple(model.carried))
+
+
+def train(
+    run: RunFolder,
+    log: EventLog,
+    train_users: npt.NDArray[np.integer],
+    validation_users: npt.NDArray[np.integer],
+    *,
+    resume: bool = False,
+    callbacks: Sequence[tf.keras.callbacks.Callback] = (),
+    verbose: int | str = "auto",
+) -> HRNN:
+    """Trains the model that a run folder describes.
+
+    Args:
+      run: a created run; its files are filled in.
+      log: the events.
+      train_users: `[n]` user indices.
+      validation_users: `[m]` user indices; none judges the training perplexity instead.
+      resume: go on from the last whole epoch.
+      callbacks: further Keras callbacks.
+      verbose: as in Keras; "auto" shows bars on a terminal and a line an epoch elsewhere.
+
+    Returns:
+      The model with the best epoch's weights.
+
+    Raises:
+      RunError: the loss is not finite, or the checkpoint does not fit.
+    """
+    config = run.config
+    tf.keras.utils.set_random_seed(config.training.seed)
+    model = build_model(config, run.facts)
+    model.compile(optimizer=build_optimizer(config.training))
+    flush = model.tower.flush_steps
+    windows = build_windows(config, log, train_users, training=True, flush_steps=flush)
+    create_variables(model, windows)
+    model.optimizer.build(model.trainable_variables)
+    keeper = _Keeper(run, config.training)
+    keeper.attach(model)
+    done = keeper.resume() if resume else 0
+    if verbose == "auto":
+        verbose = 1 if sys.stdout.isatty() else 2
+    if done < config.training.epochs and not (done and keeper.exhausted):
+        validation = None
+        if len(validation_users):
+            validation = build_windows(
+                config, log, validation_users, training=False, flush_steps=flush
+            ).dataset()
+        model.fit(
+            windows.dataset(first_epoch=done),
+            initial_epoch=done,
+            epochs=config.training.epochs,
+            validation_data=validation,
+            verbose=verbose,
+            callbacks=[
+                keeper,
+                tf.keras.callbacks.TensorBoard(run.tensorboard, write_graph=False),
+                *callbacks,
+            ],
+        )
+    load_best(model, run)
+    return model
+
+
+def load_best(model: HRNN, run: RunFolder) -> None:
+    """Reads the best epoch's weights into a model whose variables exist.
+
+    Raises:
+      RunError: the run holds no weights.
+    """
+    if not run.best_weights.with_suffix(".index").is_file():
+        raise RunError(f"{run.path}: got no trained weights, expected a run with at least one finished epoch")
+    tf.train.Checkpoint(model=model).read(str(run.best_weights)).expect_partial()
