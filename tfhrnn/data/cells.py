@@ -154,6 +154,19 @@ def read_numbers(cells: pl.Series) -> tuple[pl.Series, pl.Series]:
     return numbers.cast(pl.Float32), numbers.is_null() & ~missing
 
 
+def check_finite(cells: pl.Series, problems: Problems, column: str, rows: pl.Series) -> pl.Series:
+    """Reads a column of numbers that may be missing, but not infinite; see `read_numbers`."""
+    numbers, unreadable = read_numbers(cells)
+    problems.add(
+        column,
+        "a finite number, or nothing where it is unknown",
+        bad=unreadable | numbers.is_infinite(),
+        values=cells,
+        rows=rows,
+    )
+    return numbers
+
+
 def row_numbers(start: int, rows: int) -> pl.Series:
     """Returns the 1-based numbers of `rows` rows, the first of them `start`."""
     return pl.int_range(start, start + rows, eager=True)

@@ -17,7 +17,7 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from tfhrnn.data.cells import Problems, read_numbers, row_numbers
+from tfhrnn.data.cells import Problems, check_finite, row_numbers
 from tfhrnn.errors import ConfigError
 
 FeatureKind = Literal["multi-hot", "categorical", "numeric"]
@@ -265,14 +265,7 @@ def _split(values: pl.Series, kind: FeatureKind, separator: str) -> pl.DataFrame
 
 
 def _finite(name: str, values: pl.Series, source: str) -> pl.Series:
-    numbers, unreadable = read_numbers(values)
     problems = Problems(source)
-    problems.add(
-        name,
-        "a finite number, or nothing where it is unknown",
-        bad=unreadable | numbers.is_infinite(),
-        values=values,
-        rows=row_numbers(1, len(values)),
-    )
+    numbers = check_finite(values, problems, name, row_numbers(1, len(values)))
     problems.raise_first()
     return numbers.cast(pl.Float64)

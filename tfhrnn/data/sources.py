@@ -16,6 +16,7 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import IO, Any, Final, NamedTuple, cast
 
+import numpy as np
 import polars as pl
 
 from tfhrnn.errors import DataError
@@ -124,10 +125,11 @@ def _pandas_chunks(frame: Any, columns: Sequence[str], rows: int) -> Iterator[pl
 
 
 def _pandas_column(name: str, column: Any) -> pl.Series:
-    array = column.to_numpy()
-    if array.dtype.kind in "iufbM":
-        return pl.Series(name, array.copy())
-    return pl.Series(name, [_as_text(value) for value in array], dtype=pl.String)
+    if isinstance(column.dtype, np.dtype) and column.dtype.kind in "iufbM":
+        return pl.Series(name, column.to_numpy().copy())
+    # nullable integers too: as floats, large ids would be rounded
+    cells = [_as_text(value) for value in column.astype(object).to_numpy()]
+    return pl.Series(name, cells, dtype=pl.String)
 
 
 def _as_text(value: Any) -> str | None:

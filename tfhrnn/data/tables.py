@@ -14,7 +14,7 @@ from typing import Any, Final
 
 import polars as pl
 
-from tfhrnn.data.cells import Problems, read_ids, read_numbers, row_numbers
+from tfhrnn.data.cells import Problems, check_finite, read_ids, read_numbers, row_numbers
 from tfhrnn.data.columns import TableKind, map_columns, plain_name
 from tfhrnn.data.features import FeatureColumn, parse_feature
 from tfhrnn.data.sources import CHUNK_ROWS, Source, TableSource, open_source
@@ -144,15 +144,14 @@ class InteractionReader:
         return pl.DataFrame([read[role].alias(role) for role in CHUNK_SCHEMA])
 
     def _numbers(self, role: str, cells: pl.Series, rows: pl.Series) -> pl.Series:
-        numbers, unreadable = read_numbers(cells)
-        unknown = numbers.is_null() | numbers.is_nan()
+        column = self._mapping[role]
         if role == "feedback":
-            expected = "a number, or nothing where it is unknown"
-            bad = unreadable | numbers.is_infinite()
+            numbers = check_finite(cells, self._problems, column, rows)
         else:
+            numbers, unreadable = read_numbers(cells)
+            bad = unreadable | numbers.is_null() | ~numbers.is_finite() | (numbers < 0)
             expected = "a finite number of 0 or more"
-            bad = unreadable | unknown | numbers.is_infinite() | (numbers < 0)
-        self._problems.add(self._mapping[role], expected, bad=bad, values=cells, rows=rows)
+            self._problems.add(column, expected, bad=bad, values=cells, rows=rows)
         return numbers.fill_null(float("nan"))
 
 
@@ -260,6 +259,10 @@ def read_table(
         values=cells[chosen[id_role]],
         rows=row_of,
     )
+    for feature in wanted:
+        if feature.kind == "numeric":
+            column = chosen[feature.name]
+            check_finite(cells[column], problems, column, row_of)
     problems.raise_first()
     others = {name: column for name, column in chosen.items() if name != id_role}
     frame = pl.DataFrame({id_role: ids, **{n: cells[column] for n, column in others.items()}})
