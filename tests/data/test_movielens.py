@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import subprocess
 import zipfile
 from pathlib import Path
@@ -118,8 +119,6 @@ def test_tensorflow_datasets_rows_come_back_in_file_order(
 def test_stored_order_is_a_permutation_by_md5() -> None:
     order = stored_order(1000)
     assert sorted(order.tolist()) == list(range(1000))
-    import hashlib
-
     keys = [int(hashlib.md5(f"train{row}".encode()).hexdigest(), 16) for row in range(1000)]
     assert order.tolist() == sorted(range(1000), key=keys.__getitem__)
 
@@ -169,12 +168,12 @@ def test_wheel_is_fetched_once_checked_and_cached(
         with zipfile.ZipFile(wheel, "w") as archive:
             for file in atomic.iterdir():
                 archive.write(file, f"recbole/dataset_example/ml-100k/{file.name}")
-        digest = movielens_remote.hashlib.sha256(wheel.read_bytes()).hexdigest()
+        digest = hashlib.sha256(wheel.read_bytes()).hexdigest()
         if len(calls) > 1:
             monkeypatch.setattr(movielens_remote, "_SHA256", digest)
         return subprocess.CompletedProcess(command, 0, "", "")
 
-    monkeypatch.setattr(movielens_remote.subprocess, "run", download)
+    monkeypatch.setattr(subprocess, "run", download)
     monkeypatch.setenv("TFHRNN_CACHE", str(tmp_path / "cache"))
     with pytest.raises(RunError, match="expected 9c9948202011"):
         load_movielens(source="wheel")
@@ -196,7 +195,7 @@ def test_pip_failure_is_told_with_what_else_to_try(
     def no_tfds(*_: Any) -> Any:
         raise RunError("TensorFlow Datasets could not fetch ml-100k: offline")
 
-    monkeypatch.setattr(movielens_remote.subprocess, "run", fail)
+    monkeypatch.setattr(subprocess, "run", fail)
     monkeypatch.setattr("tfhrnn.data.movielens.load_tfds", no_tfds)
     with pytest.raises(RunError, match=r"no route to host; .*offline; or download it"):
         load_movielens(cache=tmp_path)

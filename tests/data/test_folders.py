@@ -1,0 +1,57 @@
+"""A folder is there complete or not at all."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from tfhrnn.data.folders import complete_folder
+from tfhrnn.errors import RunError
+
+
+def test_the_folder_appears_at_the_end(tmp_path: Path) -> None:
+    out = tmp_path / "deep" / "out"
+    with complete_folder(out) as folder:
+        (folder / "a").write_text("1")
+        assert not out.exists()
+    assert (out / "a").read_text() == "1"
+    assert [path.name for path in out.parent.iterdir()] == ["out"]
+
+
+def test_an_error_keeps_what_was_there(tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    with complete_folder(out) as folder:
+        (folder / "a").write_text("old")
+    with pytest.raises(ZeroDivisionError), complete_folder(out) as folder:
+        (folder / "a").write_text("new")
+        raise ZeroDivisionError
+    assert (out / "a").read_text() == "old"
+    assert [path.name for path in tmp_path.iterdir()] == ["out"]
+
+
+def test_a_rename_that_fails_puts_the_old_folder_back(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    out = tmp_path / "out"
+    with complete_folder(out) as folder:
+        (folder / "a").write_text("old")
+    rename = Path.rename
+
+    def failing(self: Path, target: Path) -> Path:
+        if self.name == "new":
+            raise OSError(5, "Input/output error")
+        return rename(self, target)
+
+    monkeypatch.setattr(Path, "rename", failing)
+    with pytest.raises(RunError, match="Input/output error; nothing was kept"):
+        with complete_folder(out) as folder:
+            (folder / "a").write_text("new")
+    assert (out / "a").read_text() == "old"
+
+
+def test_a_parent_that_is_a_file(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("x")
+    with pytest.raises(RunError, match="could not be written"):
+        with complete_folder(tmp_path / "file" / "out"):
+            pass

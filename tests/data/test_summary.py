@@ -1,0 +1,90 @@
+"""Counts that can be checked by hand."""
+
+from __future__ import annotations
+
+import io
+import json
+from pathlib import Path
+
+import polars as pl
+import pytest
+from rich.console import Console
+
+from tfhrnn.data.event_log import EventLog, write_event_log
+from tfhrnn.data.summary import print_summary, repeat_share, summarize
+
+
+@pytest.fixture
+def log(tmp_path: Path) -> EventLog:
+    frame = pl.DataFrame(
+        {
+            "user_id": ["a", "a", "a", "a", "b", "b", "c"],
+            "item_id": ["x", "y", "x", "x", "x", "y", "y"],
+            "timestamp": [0, 0, 70, 90_070, 5, 5, 6],
+            "rating": [1.0, None, 3.0, 5.0, None, None, None],
+            "device": ["tv"] * 7,
+        }
+    )
+    items = pl.DataFrame({"item_id": ["x", "z"], "title": ["The [X]", "Zed"]})
+    return write_event_log(frame, tmp_path / "log", items=items, name="tiny")
+
+
+def test_counts(log: EventLog) -> None:
+    summary = json.loads(json.dumps(summarize(log)))
+    assert (summary["users"], summary["items"], summary["events"]) == (3, 3, 7)
+    assert summary["cold_items"] == 1
+    assert summary["ignored_columns"] == ["device"]
+    # a's third and fourth event are repeats
+    assert summary["repeats"] == pytest.approx(2 / 7) == repeat_share(log)
+    # gaps: 0, 70, 90000 of a, 0 of b
+    assert summary["tied_gaps"] == 0.5
+    assert summary["level_shares"] == [0.5, 0.25, 0.0, 0.25]
+    assert summary["feedback"]["mean"] == 3.0
+    assert summary["events_per_user"] == {"0.0": 1, "0.25": 1.5, "0.5": 2, "0.75": 3, "1.0": 4}
+    assert summary["last_event"] == "1970-01-02 01:01:10"
+
+
+def test_the_decoded_user_is_the_median_one(log: EventLog) -> None:
+    user = summarize(log)["user"]
+    assert (user["id"], user["events"]) == ("b", 2)
+    assert user["first"] == [
+        {
+            "item": "x",
+            "title": "The [X]",
+            "time": "1970-01-01 00:00:05",
+            "gap": None,
+            "level": 4,
+            "feedback": None,
+        },
+        {
+            "item": "y",
+            "title": "y",
+            "time": "1970-01-01 00:00:05",
+            "gap": 0,
+            "level": 0,
+            "feedback": None,
+        },
+    ]
+    assert len(summarize(log, events=1)["user"]["first"]) == 1
+
+
+def test_print_shows_text_as_it_is(log: EventLog) -> None:
+    out = io.StringIO()
+    print_summary(summarize(log), Console(file=out, width=120))
+    text = out.getvalue()
+    for part in (
+        "tiny",
+        "The [X]",
+        "3 (1 without events)",
+        "50.0 % of gaps",
+        "device",
+        "cold items",
+    ):
+        assert part in text
+
+
+def test_without_feedback_or_gaps(tmp_path: Path) -> None:
+    frame = pl.DataFrame({"user": ["a", "b"], "item": ["x", "y"], "time": [1, 2]})
+    summary = summarize(write_event_log(frame, tmp_path / "log"))
+    assert (summary["feedback"], summary["gap_quantiles"], summary["tied_gaps"]) == (None, {}, 0.0)
+    print_summary(summary, Console(file=io.StringIO()))
