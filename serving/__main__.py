@@ -52,6 +52,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         while not stopped.is_set() and not model.await_available(0.2):
             pass
         if not stopped.is_set():
+            bound.listen()  # who reads the next line may connect at once
             print(f"Serving {model.name} at {url_of(bound)}/v1/models/{model.name}", flush=True)
             server.run(sockets=[bound])
     print("Stopped.", flush=True)
