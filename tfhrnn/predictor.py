@@ -17,6 +17,7 @@ import tensorflow as tf
 
 from tfhrnn.data.catalogue import FIRST_ITEM, START, UNKNOWN, Catalogue
 from tfhrnn.data.features import FeatureSet, FeatureSpec
+from tfhrnn.histories import Histories
 from tfhrnn.layers.towers import Control
 from tfhrnn.models.hrnn import HRNN
 
@@ -86,16 +87,40 @@ class Predictor(tf.Module):
 
         return tf.function(recommend).get_concrete_function(**self.signature())
 
-    def __call__(self, inputs: Mapping[str, Any]) -> tuple[npt.NDArray[np.object_], npt.NDArray[np.float32]]:
-        """Asks `recommend` with NumPy arrays or lists by input name.
+    def answer(
+        self,
+        histories: Histories,
+        *,
+        query_time: npt.NDArray[np.int64],
+        k: int,
+        exclude_seen: bool = False,
+    ) -> tuple[npt.NDArray[np.str_], npt.NDArray[np.float32]]:
+        """Asks `recommend` in process.
 
         Returns:
-          ids `[batch, k]` of bytes and log-probabilities `[batch, k]`.
+          ids `[users, k]`, "" where there are fewer, and log-probabilities `[users, k]`.
         """
+        arrays = self.inputs(histories, query_time=query_time, k=k, exclude_seen=exclude_seen)
         specs = self.signature()
-        given = {name: tf.constant(inputs[name], spec.dtype) for name, spec in specs.items()}
-        found = self.recommend(**given)
-        return found["items"].numpy(), found["log_probabilities"].numpy()
+        found = self.recommend(**{name: tf.constant(arrays[name], spec.dtype) for name, spec in specs.items()})
+        return np.char.decode(found["items"].numpy().astype(bytes), "utf-8"), found["log_probabilities"].numpy()
+
+    def inputs(
+        self,
+        histories: Histories,
+        *,
+        query_time: npt.NDArray[np.int64],
+        k: int,
+        exclude_seen: bool = False,
+    ) -> dict[str, npt.NDArray[Any]]:
+        """The arrays of a request by input name, in process or over REST."""
+        return histories.inputs(
+            self._user_specs,
+            query_time=query_time,
+            k=k,
+            exclude_seen=exclude_seen,
+            with_feedback=self.uses_feedback,
+        )
 
     def levels(self, gap_seconds: npt.NDArray[np.int64]) -> npt.NDArray[np.int32]:
         """Levels of gaps, `[n]`."""

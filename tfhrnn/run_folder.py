@@ -24,7 +24,7 @@ from tfhrnn.data.catalogue import Catalogue
 from tfhrnn.data.event_log import EventLog
 from tfhrnn.data.facts import TrainingFacts
 from tfhrnn.data.features import FeatureSet
-from tfhrnn.data.split import read_split, write_split
+from tfhrnn.data.split import Part, read_split, write_split
 from tfhrnn.errors import RunError
 
 _ARRAYS = ("item_features", "item_counts")
@@ -127,16 +127,23 @@ class RunFolder:
         """How user features are encoded."""
         return self._features("user")
 
-    @property
-    def split(self) -> tuple[list[str], npt.NDArray[np.int8]]:
-        """User ids and their parts."""
-        return read_split(self.path / "split.parquet")
+    def parts(self, log: EventLog) -> npt.NDArray[np.int8]:
+        """Each user's part, `[users]` of `Part` values, in the log's order."""
+        return read_split(self.path / "split.parquet", log.user_ids)
+
+    def users(self, log: EventLog, *parts: Part) -> npt.NDArray[np.int64]:
+        """Indices of the users of some parts, in the log's order."""
+        return np.flatnonzero(np.isin(self.parts(log), parts))
 
     @property
     def facts(self) -> TrainingFacts:
         """What the model took from the training users."""
         arrays = {name: np.load(self.path / "facts" / f"{name}.npy") for name in _ARRAYS}
         return TrainingFacts(**arrays, **_read_json(self.path / "facts" / "facts.json"))
+
+    def epochs(self) -> pl.DataFrame:
+        """metrics.csv: epoch, loss, perplexity, val_loss, val_perplexity, learning_rate, seconds."""
+        return pl.read_csv(self.metrics)
 
     def read_result(self) -> dict[str, Any]:
         """The result, if there is one.

@@ -21,7 +21,7 @@ import tensorflow as tf
 from tfhrnn.config import Config, TrainingConfig
 from tfhrnn.data.event_log import EventLog
 from tfhrnn.data.facts import TrainingFacts
-from tfhrnn.data.windows import Windows
+from tfhrnn.data.windows import Batch, Windows
 from tfhrnn.errors import RunError
 from tfhrnn.models.hrnn import HRNN
 from tfhrnn.run_folder import RunFolder
@@ -165,12 +165,10 @@ class _Keeper(tf.keras.callbacks.Callback):
             self.model.stop_training = True
 
 
-def create_variables(model: HRNN, windows: Windows) -> None:
-    """Runs a blank batch through the model, so that all its variables exist."""
-    blank = type(windows.signature())(
-        *(tf.zeros(spec.shape, spec.dtype) for spec in windows.signature())
-    )
-    model.hidden(blank, tuple(model.carried))
+def create_variables(model: HRNN) -> None:
+    """Reads one blank step a lane, so that all variables exist."""
+    blank = Batch.blank(model.lanes, 1, user_width=model.facts.user_width)
+    model.hidden(Batch(*map(tf.constant, blank)), tuple(model.carried))
 
 
 def train(
@@ -206,7 +204,7 @@ def train(
     model.compile(optimizer=build_optimizer(config.training))
     flush = model.tower.flush_steps
     windows = build_windows(config, log, train_users, training=True, flush_steps=flush)
-    create_variables(model, windows)
+    create_variables(model)
     model.optimizer.build(model.trainable_variables)
     keeper = _Keeper(run, config.training)
     keeper.attach(model)
@@ -231,6 +229,18 @@ def train(
                 *callbacks,
             ],
         )
+    load_best(model, run)
+    return model
+
+
+def load_model(run: RunFolder) -> HRNN:
+    """The trained model of a run.
+
+    Raises:
+      RunError: the run holds no weights.
+    """
+    model = build_model(run.config, run.facts)
+    create_variables(model)
     load_best(model, run)
     return model
 

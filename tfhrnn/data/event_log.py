@@ -52,6 +52,8 @@ class EventLog:
       user_matrix: float32 `[users, width]`, width 0 without features.
       fingerprint: SHA-256 of arrays and ids; the same data has the same one by any route.
       meta: name, thresholds, report and counts as they were written.
+      user_frame: a row a user, `user_id` and the raw feature columns.
+      directory: where it stands.
     """
 
     offsets: NDArray[np.int64]
@@ -65,6 +67,8 @@ class EventLog:
     user_matrix: NDArray[np.float32]
     fingerprint: str
     meta: dict[str, Any]
+    user_frame: pl.DataFrame
+    directory: Path
 
     @property
     def num_users(self) -> int:
@@ -159,6 +163,8 @@ class EventLog:
             user_matrix=(user_features or FeatureSet(())).encode(users, source="users"),
             fingerprint=meta["fingerprint"],
             meta=meta,
+            user_frame=users,
+            directory=directory,
         )
 
 

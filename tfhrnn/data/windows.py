@@ -61,6 +61,35 @@ class Batch(NamedTuple):
     weight: Any
     seen: Any
 
+    @classmethod
+    def blank(
+        cls,
+        lanes: int,
+        window: int,
+        *,
+        user_width: int = 0,
+        level: int = 0,
+        tied: int = 1,
+        entries: int = 0,
+    ) -> Batch:
+        """A batch of padding: start events of weight 0, at `level`, as NumPy arrays."""
+        shape = (lanes, window)
+        return cls(
+            item=np.full(shape, START, np.int32),
+            level=np.full(shape, level, np.int32),
+            gap=np.zeros(shape, np.float32),
+            query_time=np.zeros(shape, np.int64),
+            position=np.zeros(shape, np.int32),
+            feedback=np.full(shape, np.nan, np.float32),
+            user=np.zeros((*shape, user_width), np.float32),
+            reset=np.ones(shape, np.float32),
+            targets=np.full((*shape, tied), FIRST_ITEM, np.int32),
+            target_count=np.ones(shape, np.int32),
+            target_feedback=np.full(shape, np.nan, np.float32),
+            weight=np.zeros(shape, np.float32),
+            seen=np.zeros((lanes, entries, 3), np.int32),
+        )
+
 
 class _Steps(NamedTuple):
     """One user's steps, flush steps included, as arrays of equal length; `stays` is `[entries, 3]`."""
@@ -214,22 +243,13 @@ class Windows:
         return np.random.default_rng([self.seed, epoch, stream])
 
     def _blank(self) -> Batch:
-        """A batch of padding."""
-        shape = (self.lanes, self.window)
-        return Batch(
-            item=np.full(shape, START, np.int32),
-            level=np.full(shape, start_level(self.thresholds), np.int32),
-            gap=np.zeros(shape, np.float32),
-            query_time=np.zeros(shape, np.int64),
-            position=np.zeros(shape, np.int32),
-            feedback=np.full(shape, np.nan, np.float32),
-            user=np.zeros((*shape, self.log.user_matrix.shape[1]), np.float32),
-            reset=np.ones(shape, np.float32),
-            targets=np.full((*shape, self.tied_targets), FIRST_ITEM, np.int32),
-            target_count=np.ones(shape, np.int32),
-            target_feedback=np.full(shape, np.nan, np.float32),
-            weight=np.zeros(shape, np.float32),
-            seen=np.zeros((self.lanes, self.entries, 3), np.int32),
+        return Batch.blank(
+            self.lanes,
+            self.window,
+            user_width=self.log.user_matrix.shape[1],
+            level=start_level(self.thresholds),
+            tied=self.tied_targets,
+            entries=self.entries,
         )
 
     def _fill(self, batch: Batch, lane: int, source: _Lane, rng: np.random.Generator) -> None:

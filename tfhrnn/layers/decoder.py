@@ -82,7 +82,9 @@ class Decoder(tf.keras.layers.Layer):
             self.feature_weights = self.add_weight("feature_weights", [width, self.units], initializer=glorot)
             self.feature_center = self.add_weight("feature_center_bias", [self.units], initializer="zeros")
             self.feature_slope = self.add_weight("feature_slope", [width], initializer="zeros")
-            self.feature_bias = self.add_weight("feature_bias", [], initializer="zeros")
+            self.feature_bias = self.add_weight(
+                "feature_bias", [], initializer=tf.keras.initializers.Constant(np.mean(bias))
+            )
         if self.seen_bias_start is not None:
             raw = self.seen_bias_start / self.seen_bias_rate
             self.raw_seen_bias = self.add_weight(

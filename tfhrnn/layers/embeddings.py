@@ -251,7 +251,7 @@ class TimeBumps(tf.keras.layers.Layer):
 
 
 class EventEmbedding(tf.keras.layers.Layer):
-    """Concatenates the parts that a model reads, then drops some of the channels.
+    """Drops some channels of the item part, then concatenates what a model reads.
 
     Args:
       item: the item part.
@@ -261,7 +261,7 @@ class EventEmbedding(tf.keras.layers.Layer):
       gap: the numeric gap part, or None.
       time: the query-time part, or None.
       position: the position part, or None.
-      dropout: share of channels dropped in training.
+      dropout: share of the item part's channels dropped in training.
       seed: of the dropout.
     """
 
@@ -298,7 +298,8 @@ class EventEmbedding(tf.keras.layers.Layer):
         Returns:
           `[lanes, window, width]`.
         """
-        parts = [self.item(event.item, item_weights)]
+        # Only the item part is dropped: levels, gaps and times are few channels that each say something of their own.
+        parts = [self.dropout(self.item(event.item, item_weights), training=training)]
         for layer, value in (
             (self.level, event.level),
             (self.feedback, event.feedback),
@@ -309,4 +310,4 @@ class EventEmbedding(tf.keras.layers.Layer):
         ):
             if layer is not None:
                 parts.append(tf.cast(layer(value), self.compute_dtype))
-        return self.dropout(tf.concat(parts, axis=-1), training=training)
+        return tf.concat(parts, axis=-1)

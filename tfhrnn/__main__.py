@@ -1,0 +1,7 @@
+"""`python -m tfhrnn`."""
+
+import sys
+
+from tfhrnn.cli import main
+
+sys.exit(main())

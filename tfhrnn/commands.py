@@ -1,0 +1,257 @@
+"""What each command does, once its arguments are read; `run` picks by name."""
+
+from __future__ import annotations
+
+import argparse
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from rich.console import Console
+from rich.table import Table
+
+from tfhrnn.config import Config, preset
+from tfhrnn.data.event_log import EventLog, write_event_log
+from tfhrnn.data.feature_choice import choose_features
+from tfhrnn.data.movielens import load_movielens
+from tfhrnn.data.sessions import describe_seconds, gap_quantiles, gaps, level_shares, propose_thresholds
+from tfhrnn.data.summary import print_summary, summarize
+from tfhrnn.errors import ConfigError
+from tfhrnn.evaluation.result import merge
+from tfhrnn.evaluation.result_table import print_result
+from tfhrnn.run_folder import RunFolder
+
+
+def run(arguments: argparse.Namespace) -> None:
+    """Runs the command that was asked for and writes its JSON.
+
+    Raises:
+      TfhrnnError: bad input.
+    """
+    console = Console()
+    name = arguments.command.replace("-", "_")
+    # The JSON's place is tried first: an hour's training should not end at a folder that is missing.
+    target = None if arguments.json is None else _json_target(arguments.json)
+    found = globals()[f"_{name}"](arguments, console)
+    if target is not None:
+        temporary = target.with_name(f".{target.name}.tmp")
+        temporary.write_text(json.dumps(found, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+        temporary.replace(target)
+
+
+def training_config(arguments: argparse.Namespace) -> Config:
+    """The preset with `--set` and `--seed` on top."""
+    settings: dict[str, object] = dict(_pairs(arguments.set, "--set"))
+    if arguments.seed is not None:
+        settings["seed"] = arguments.seed
+    return preset(arguments.preset, settings)
+
+
+def _quickstart(arguments: argparse.Namespace, console: Console) -> dict[str, Any]:
+    from tfhrnn.quickstart import quickstart
+
+    config = training_config(arguments)
+    return quickstart(
+        Path(arguments.out),
+        config,
+        source=arguments.source,
+        paper=arguments.paper,
+        serve=arguments.serve,
+        port=arguments.port,
+        console=console,
+    )
+
+
+def _prepare(arguments: argparse.Namespace, console: Console) -> dict[str, Any]:
+    thresholds = {}
+    if arguments.thresholds:
+        thresholds = {"thresholds": preset("hrnn", {"thresholds": arguments.thresholds}).model.thresholds}
+    if arguments.movielens:
+        movielens = load_movielens(
+            arguments.movielens, arguments.source, notify=lambda line: console.print(line, highlight=False)
+        )
+        log = movielens.write(arguments.out, **thresholds)
+    else:
+        log = write_event_log(
+            Path(arguments.interactions),
+            arguments.out,
+            items=_path(arguments.items),
+            users=_path(arguments.users),
+            item_features=_features(arguments.items, "item_id", arguments.item_features, console),
+            user_features=_features(arguments.users, "user_id", arguments.user_features, console),
+            columns=dict(_pairs(arguments.map, "--map")),
+            timestamp_unit=arguments.timestamp_unit,
+            separator=arguments.separator,
+            name=Path(arguments.interactions).stem,
+            keep_duplicates=arguments.keep_duplicates,
+            **thresholds,
+        )
+    summary = summarize(log)
+    print_summary(summary, console)
+    console.print(f"event log: {arguments.out}", highlight=False)
+    return summary
+
+
+def _propose_thresholds(arguments: argparse.Namespace, console: Console) -> dict[str, Any]:
+    from tfhrnn.data.gap_plot import plot_gap_histogram
+
+    log = EventLog.open(arguments.data)
+    found = gaps(log)
+    proposed = propose_thresholds(found, arguments.levels)
+    plot_gap_histogram(found, proposed, arguments.out, title=log.name)
+    shares = level_shares(found, proposed)
+    table = Table(title=f"{log.name}: {len(found):,} gaps")
+    for column in ("level", "gap from", "share of gaps"):
+        table.add_column(column, justify="right")
+    for level, (start, share) in enumerate(zip((0, *proposed), shares, strict=True)):
+        table.add_row(str(level), describe_seconds(start), f"{share:.1%}")
+    console.print(table)
+    text = ",".join(map(str, proposed))
+    console.print(f"histogram: {arguments.out}\nuse them: --thresholds {text} (prepare)", highlight=False)
+    return {
+        "thresholds": list(proposed),
+        "level_shares": shares.tolist(),
+        "gap_quantiles": gap_quantiles(found),
+        "histogram": str(arguments.out),
+    }
+
+
+def _train(arguments: argparse.Namespace, console: Console) -> dict[str, Any]:
+    from tfhrnn.recommender import HRNNRecommender
+
+    config = training_config(arguments)
+    log = EventLog.open(arguments.data)
+    recommender = HRNNRecommender(config)
+    recommender._own_thresholds = any(pair.startswith("thresholds=") for pair in arguments.set)
+    recommender.fit(log, run=arguments.out, resume=arguments.resume, split_seed=arguments.split_seed)
+    assert recommender.run is not None
+    epochs = recommender.run.epochs()
+    best = epochs.sort("val_perplexity")[0] if epochs["val_perplexity"].dtype.is_numeric() else epochs[-1]
+    console.print(
+        f"run: {arguments.out} (best epoch {best['epoch'][0]} of {len(epochs)}, "
+        f"validation perplexity {best['val_perplexity'][0]:.1f})\n"
+        f"next: python -m tfhrnn evaluate --run {arguments.out}",
+        highlight=False,
+    )
+    return {"run": str(arguments.out), "epochs": epochs.to_dicts()}
+
+
+def _evaluate(arguments: argparse.Namespace, console: Console) -> dict[str, Any]:
+    from tfhrnn.evaluation.report import write_report
+    from tfhrnn.recommender import HRNNRecommender
+
+    recommender = HRNNRecommender.load(arguments.run, data=arguments.data)
+    result = recommender.evaluate()
+    for other in arguments.beside:
+        result = merge(result, RunFolder(other).require().read_result())
+    assert recommender.run is not None and recommender.log is not None
+    report = write_report(
+        recommender.run.report,
+        result=result,
+        metrics=recommender.run.epochs(),
+        gaps=gaps(recommender.log),
+        summary=summarize(recommender.log),
+    )
+    print_result(result, console)
+    console.print(f"report: {report}", highlight=False)
+    return {**result, "report": str(report)}
+
+
+def _recommend(arguments: argparse.Namespace, console: Console) -> dict[str, Any]:
+    from tfhrnn.recommender import HRNNRecommender
+
+    recommender = HRNNRecommender.load(arguments.run)
+    history = _list(arguments.history, "--history")
+    times = None if arguments.times is None else [[_whole(t) for t in _list(arguments.times, "--times")]]
+    found = recommender.recommend(
+        [history],
+        k=arguments.k,
+        gap=arguments.gap,
+        query_time=arguments.query_time,
+        exclude_seen=arguments.exclude_seen,
+        times=times,
+        user_columns={name: [value] for name, value in _pairs(arguments.user, "--user")},
+    )
+    unknown = [item for item in history if recommender.catalogue.index_of(item) == 1]
+    if unknown:
+        console.print(f"not in the catalogue, read as unknown items: {', '.join(unknown)}", highlight=False)
+    level = int(found["level"][0]) if len(found) else None
+    table = Table(title=f"gap level {level}")
+    for column in ("rank", "item", "title", "log probability"):
+        table.add_column(column, justify="right" if column in ("rank", "log probability") else "left")
+    for row in found.iter_rows(named=True):
+        table.add_row(str(row["rank"]), row["item"], row["title"], f"{row['log_probability']:.3f}")
+    console.print(table)
+    return {
+        "level": level,
+        "unknown": unknown,
+        "items": found.select("item", "title", "log_probability").to_dicts(),
+    }
+
+
+def _export(arguments: argparse.Namespace, console: Console) -> dict[str, Any]:
+    from tfhrnn.recommender import HRNNRecommender
+
+    folder = HRNNRecommender.load(arguments.run).export(arguments.out)
+    console.print(
+        f"version: {folder}\n"
+        f"serve it: python -m serving --model_name={folder.parent.name} "
+        f"--model_base_path={folder.parent} --rest_api_port=8501",
+        highlight=False,
+    )
+    return {"export_dir": str(folder.parent), "version": int(folder.name)}
+
+
+def _features(
+    table: str | None, role: str, stated: list[str] | None, console: Console
+) -> tuple[str, ...]:
+    """The features that were stated, or those chosen by content, said aloud."""
+    if stated is not None:
+        if table is None:
+            option = "--items" if role == "item_id" else "--users"
+            raise ConfigError(f"got features {', '.join(stated)} without a table, expected {option} too")
+        return tuple(stated)
+    chosen = choose_features(_path(table), role)
+    if chosen:
+        console.print(f"features of {table}, chosen by content: {', '.join(chosen)}", highlight=False)
+    return chosen
+
+
+def _path(text: str | None) -> Path | None:
+    return None if text is None else Path(text)
+
+
+def _pairs(texts: list[str], option: str) -> list[tuple[str, str]]:
+    pairs = []
+    for text in texts:
+        name, equals, value = text.partition("=")
+        if not equals or not name:
+            raise ConfigError(f"{option}: got {text!r}, expected NAME=VALUE")
+        pairs.append((name, value))
+    return pairs
+
+
+def _list(text: str, option: str) -> list[str]:
+    """A comma-separated list, or a JSON list."""
+    if text.lstrip().startswith("["):
+        try:
+            return [str(value) for value in json.loads(text)]
+        except json.JSONDecodeError as error:
+            raise ConfigError(f"{option}: got {text!r}, expected a JSON list: {error}") from None
+    return [part for part in text.split(",") if part]
+
+
+def _whole(text: str) -> int:
+    try:
+        return int(np.int64(text))
+    except (ValueError, OverflowError):
+        raise ConfigError(f"--times: got {text!r}, expected Unix seconds") from None
+
+
+def _json_target(path: str) -> Path:
+    target = Path(path)
+    if target.is_dir():
+        raise ConfigError(f"--json: got the folder {path}, expected a file")
+    target.parent.mkdir(parents=True, exist_ok=True)
+    return target

@@ -1,0 +1,64 @@
+"""Chooses feature columns of a table by their content, for callers who name none.
+
+Numbers are numeric; text with "|" between words is multi-hot; other text with few distinct values is categorical.
+Titles, ids and columns of nearly unique text are left out.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+import polars as pl
+
+from tfhrnn.data.features import MAX_VALUES
+from tfhrnn.data.columns import map_columns
+from tfhrnn.data.sources import TableSource, open_source
+
+_SAMPLE_ROWS: Final = 10_000
+_SEPARATOR: Final = "|"
+
+
+def choose_features(source: TableSource | None, id_role: str) -> tuple[str, ...]:
+    """Names features of an item or user table as `parse_feature` reads them.
+
+    Args:
+      source: the table, or None for none.
+      id_role: "item_id" or "user_id".
+
+    Returns:
+      Such as ("genres:multi-hot", "year:numeric").
+
+    Raises:
+      DataError: the table cannot be opened.
+    """
+    if source is None:
+        return ()
+    opened = open_source(source)
+    kind = "items" if id_role == "item_id" else "users"
+    taken = set(map_columns(opened.names, kind, source=opened.label).values())
+    names = [name for name in opened.names if name not in taken]
+    if not names:
+        return ()
+    sample = next(iter(opened.chunks(names, _SAMPLE_ROWS)), None)
+    if sample is None:
+        return ()
+    chosen = []
+    for name in names:
+        kind_ = _kind(sample[name].drop_nulls())
+        if kind_ is not None:
+            chosen.append(f"{name}:{kind_}")
+    return tuple(chosen)
+
+
+def _kind(values: pl.Series) -> str | None:
+    """What a column's values are, None for nothing to learn from."""
+    if values.is_empty() or values.n_unique() < 2:
+        return None
+    if values.dtype.is_numeric() or values.cast(pl.String).cast(pl.Float64, strict=False).null_count() == 0:
+        return "numeric"
+    text = values.cast(pl.String)
+    if text.str.contains(_SEPARATOR, literal=True).any():
+        words = text.str.split(_SEPARATOR).explode()
+        return "multi-hot" if words.n_unique() <= MAX_VALUES else None
+    few = text.n_unique() <= min(MAX_VALUES, max(2, len(text) // 2))
+    return "categorical" if few else None

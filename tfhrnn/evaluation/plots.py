@@ -1,0 +1,253 @@
+"""The report's pictures: what training learned, figures by gap level, what another gap changes.
+
+Plain values go in, a matplotlib figure comes out; `png` turns it into bytes. Every figure is 5
+inches wide, so that its letters can be read on a phone. Colours mean the same everywhere: grey is
+popularity, blue the model, rust a mark. The histogram of gaps is `tfhrnn.data.gap_plot`'s.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from io import BytesIO
+from itertools import pairwise
+from typing import TYPE_CHECKING, Any, Final, Literal
+
+import numpy as np
+import polars as pl
+
+from tfhrnn.data.sessions import describe_seconds
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+_GREY: Final = "#9a9a9a"
+_RUST: Final = "#b5482a"
+_BLUES: Final = ("#3b6ea5", "#8fb4d9")
+_MODELS: Final = (_BLUES[0], "#4f9d69", "#8e6bb0", "#c98a1b")  # in the order of the models
+_LEVEL_METRICS: Final = {
+    "perplexity": ("Perplexity by gap level (lower is better)", "perplexity", ",.0f"),
+    "ndcg": ("NDCG@10 by gap level (higher is better)", "NDCG@10", ".3f"),
+}
+
+
+def level_names(thresholds: Sequence[int]) -> list[str]:
+    """Names the levels, the start event's last.
+
+    >>> level_names((60, 3600))
+    ['< 1 min', '1 min – 1 h', '≥ 1 h', 'start']
+    """
+    edges = [describe_seconds(threshold) for threshold in thresholds]
+    if not edges:
+        return ["any gap", "start"]
+    between = [f"{a} – {b}" for a, b in pairwise(edges)]
+    return [f"< {edges[0]}", *between, f"≥ {edges[-1]}", "start"]
+
+
+def plot_learning(metrics: pl.DataFrame) -> Figure:
+    """Draws train and validation perplexity by epoch, the best one marked, and the learning rate.
+
+    Args:
+      metrics: a row an epoch, with epoch, perplexity, val_perplexity and learning_rate; a null or
+        NaN is left out.
+    """
+    from matplotlib.ticker import MaxNLocator
+
+    epoch, train, held_out, rate = (
+        metrics[name].cast(pl.Float64).to_numpy()
+        for name in ("epoch", "perplexity", "val_perplexity", "learning_rate")
+    )
+    figure = _figure(3.7)
+    upper, lower = figure.subplots(2, 1, sharex=True, height_ratios=[4, 1])
+    style: dict[str, Any] = {"lw": 1.6, "marker": "o", "ms": 2.5}
+    upper.plot(epoch, train, label="train (with dropout)", color=_BLUES[1], **style)
+    upper.plot(epoch, held_out, label="validation", color=_BLUES[0], **style)
+    if np.isfinite(held_out).any():
+        best = int(np.nanargmin(held_out))
+        label = f"best: {held_out[best]:,.1f} after epoch {epoch[best]:g}"
+        upper.axvline(epoch[best], color=_RUST, lw=1, ls=(0, (4, 3)))
+        upper.plot(epoch[best], held_out[best], "o", ms=6, color=_RUST, label=label)
+    known = np.concatenate([train, held_out])
+    known = known[np.isfinite(known)]
+    if known.size and known.max() > 3 * known.min():
+        upper.set_yscale("log")
+        ticks = _log_ticks(known.min(), known.max())
+        upper.set_yticks(ticks, [f"{tick:,g}" for tick in ticks])
+        upper.minorticks_off()
+        upper.set_ylabel("perplexity (log)")
+    else:
+        upper.set_ylabel("perplexity")
+    upper.legend(loc="upper right", framealpha=1, edgecolor="none")  # hides the line behind it
+    upper.grid(axis="y", color="#e4e4e4", lw=0.6)
+    lower.plot(epoch, rate, color=_GREY, lw=1.4, marker="o", ms=2.5)
+    highest = np.nanmax(rate, initial=0.0) or 1.0
+    lower.set_ylim(0, 1.15 * highest)
+    lower.set_yticks([0, highest], ["0", f"{highest:.2g}"])
+    lower.set_ylabel("learning\nrate")
+    lower.set_xlabel("epoch")
+    lower.xaxis.set_major_locator(MaxNLocator(integer=True, nbins=8, min_n_ticks=1))
+    for axes in (upper, lower):
+        _tidy(axes)
+    _title(figure, "Perplexity by epoch (lower is better)")
+    return figure
+
+
+def plot_by_level(
+    by_level: Mapping[str, Sequence[Mapping[str, Any]]],
+    names: Sequence[str],
+    metric: Literal["perplexity", "ndcg"],
+) -> Figure:
+    """Draws a metric's bars for every level, the models beside each other.
+
+    Args:
+      by_level: model → a row a level, with level, targets and the metric; a model may lack levels.
+        Where a row has the metric's standard error, it is drawn and written.
+      names: what to call each level.
+      metric: which one.
+    """
+    title, label, form = _LEVEL_METRICS[metric]
+    rows = {name: {row["level"]: row for row in found} for name, found in by_level.items()}
+    targets = {level: row["targets"] for found in rows.values() for level, row in found.items()}
+    levels, thick = sorted(targets), 0.8 / max(1, len(rows))
+    figure = _figure(1.1 + len(levels) * (0.22 + 0.19 * max(1, len(rows))))
+    axes = figure.add_subplot()
+    ends, values = [0.0], []
+    for place, (name, color) in enumerate(zip(rows, _colors(rows), strict=True)):
+        shown = [
+            level for level in levels if np.isfinite(rows[name].get(level, {}).get(metric, np.nan))
+        ]
+        value = np.array([rows[name][level][metric] for level in shown], np.float64)
+        error = np.array(
+            [rows[name][level].get(f"{metric}_standard_error", 0.0) for level in shown], np.float64
+        )
+        at = np.array([levels.index(level) for level in shown]) + (place + 0.5) * thick - 0.4
+        axes.barh(at, value, height=0.92 * thick, color=color, label=name, lw=0)
+        axes.errorbar(value, at, xerr=error, fmt="none", ecolor="#333333", elinewidth=0.9)
+        for y, end, number in zip(at, value + error, value, strict=True):
+            axes.annotate(
+                format(number, form), (end, y), (3, 0), textcoords="offset points", va="center"
+            )
+        ends += (value + error).tolist()
+        values += value[value > 0].tolist()
+    if values and max(values) > 30 * min(values):  # short bars would not be seen
+        axes.set_xscale("log")
+        ticks = _log_ticks(min(values) / 2, max(ends))
+        axes.set_xticks(ticks, [f"{tick:,g}" for tick in ticks])
+        axes.minorticks_off()
+        axes.set_xlim(min(values) / 2, max(ends) * (2 * max(ends) / min(values)) ** 0.15)
+        label += " (log)"
+    else:
+        axes.set_xlim(0, 1.15 * max(ends) or 1.0)
+    called = {level: names[level] if level < len(names) else f"level {level}" for level in levels}
+    axes.set_yticks(
+        range(len(levels)), [f"{called[level]}\n{targets[level]:,} targets" for level in levels]
+    )
+    axes.set_ylim(len(levels) - 0.5, -0.5)
+    axes.set_xlabel(label)
+    _tidy(axes)
+    axes.tick_params(axis="y", length=0)
+    figure.legend(frameon=False, loc="outside lower left", ncols=3, fontsize=8)
+    _title(figure, title)
+    return figure
+
+
+def plot_sweep(rows: Sequence[Mapping[str, Any]], names: Sequence[str]) -> Figure:
+    """Draws how popular the first recommendation is when only the gap is changed.
+
+    Args:
+      rows: one a gap, with gap_seconds (None for the start), level, mean_popularity,
+        standard_error and users.
+      names: what to call each level; bands show where one ends and the next begins.
+    """
+    figure = _figure(3.2)
+    axes = figure.add_subplot()
+    at = np.arange(len(rows))
+    mean = np.array([100 * row["mean_popularity"] for row in rows], np.float64)
+    error = np.array([100 * (row.get("standard_error") or 0.0) for row in rows], np.float64)
+    axes.errorbar(
+        at, mean, error, color=_BLUES[0], lw=1.4, marker="o", ms=5, elinewidth=1, capsize=2
+    )
+    levels = [row["level"] for row in rows]
+    for band, level in enumerate(sorted(set(levels))):
+        inside = np.flatnonzero(np.array(levels) == level)
+        first, last = inside.min() - 0.5, inside.max() + 0.5
+        if band % 2 == 0:
+            axes.axvspan(first, last, color="#f0f0f0", lw=0, zorder=0)
+        name = names[level] if level < len(names) else f"level {level}"
+        narrow = 12 * (last - first) / len(rows) < 2.4 and " – " in name  # too long for one line
+        axes.text(
+            (first + last) / 2,
+            0.98,
+            name.replace(" – ", "\n– ") if narrow else name,
+            ha="center",
+            va="top",
+            color=_RUST,
+            transform=axes.get_xaxis_transform(),
+        )
+    gaps = [row["gap_seconds"] for row in rows]
+    axes.set_xticks(
+        at,
+        ["start" if gap is None else describe_seconds(gap) for gap in gaps],
+        rotation=45 if len(rows) > 8 else 0,
+    )
+    axes.set_xlim(-0.5, len(rows) - 0.5)
+    axes.set_ylim(0, 1.3 * float((mean + error).max(initial=0.0)) or 1.0)
+    axes.set_xlabel("gap that is said to lie before the next event")
+    axes.set_ylabel("mean share of events, %")
+    _tidy(axes)
+    users = f", {rows[0]['users']:,} test users" if rows and "users" in rows[0] else ""
+    _title(figure, f"Popularity of the first recommendation by gap{users}")
+    return figure
+
+
+def png(figure: Figure) -> bytes:
+    """Renders a figure, at 200 dots an inch; the same figure gives the same bytes."""
+    buffer = BytesIO()
+    figure.savefig(buffer, format="png", dpi=200)
+    return buffer.getvalue()
+
+
+def _figure(height: float) -> Figure:
+    """Returns an empty figure on a canvas of its own, so that no global state is touched."""
+    from matplotlib.backends.backend_agg import FigureCanvasAgg  # takes a second to import
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(5, height), layout="constrained")
+    FigureCanvasAgg(figure)
+    return figure
+
+
+def _title(figure: Figure, text: str) -> None:
+    figure.suptitle(text, x=0.01, ha="left", fontsize=10, fontweight="bold")
+
+
+def _tidy(axes: Axes) -> None:
+    """Takes the frame's upper half away and sets every letter to 8 points."""
+    axes.spines[["top", "right"]].set_visible(False)
+    axes.tick_params(labelsize=8)
+    legend = axes.get_legend()
+    for text in (
+        axes.xaxis.label,
+        axes.yaxis.label,
+        *axes.texts,
+        *(legend.texts if legend else []),
+    ):
+        text.set_fontsize(8)
+
+
+def _colors(models: Mapping[str, Any]) -> list[str]:
+    """Returns grey for popularity and a colour for each model."""
+    others = [name for name in models if name != "popularity"]
+    return [
+        _GREY if name == "popularity" else _MODELS[others.index(name) % len(_MODELS)]
+        for name in models
+    ]
+
+
+def _log_ticks(low: float, high: float) -> list[float]:
+    """Returns round numbers in a range: fewer of them a decade, the more decades there are."""
+    decades = np.log10(high / low)
+    steps = (1, 1.5, 2, 3, 5, 7) if decades < 1.2 else (1, 2, 5) if decades < 2.5 else (1,)
+    powers = range(int(np.floor(np.log10(low))), int(np.ceil(np.log10(high))) + 1)
+    ticks = [step * 10.0**power for power in powers for step in steps]
+    return [tick for tick in ticks if low <= tick <= high]

@@ -1,0 +1,125 @@
+"""A run's result: every figure beside popularity, under one protocol record, as plain values for result.json."""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from tfhrnn.config import Config
+from tfhrnn.data.event_log import EventLog
+from tfhrnn.data.facts import item_counts
+from tfhrnn.data.split import Part
+from tfhrnn.errors import RunError
+from tfhrnn.evaluation.evaluate import (
+    figures,
+    figures_by_level,
+    judge,
+    judge_popularity,
+    protocol_of,
+)
+from tfhrnn.evaluation.sweep import history_rows, sweep_user, sweep_users
+from tfhrnn.histories import Histories
+from tfhrnn.models.hrnn import HRNN
+from tfhrnn.predictor import Predictor
+from tfhrnn.protocol import Protocol, require_same
+from tfhrnn.run_folder import RunFolder, versions
+
+_NAMES = {"hrnn-metadata": "hrnn_meta"}  # the key of a preset's figures, where it is not the preset's name
+METRICS = {
+    "perplexity": "perplexity",
+    "perplexity_standard_error": "perplexity_standard_error",
+    "hit_rate_at_10": "hit_rate",
+    "ndcg_at_10": "ndcg",
+    "mrr_at_10": "mrr",
+}
+
+
+def result_key(config: Config) -> str:
+    """Under which key a preset's figures stand."""
+    return _NAMES.get(config.preset, config.preset)
+
+
+def popularity_shares(log: EventLog, counted: npt.NDArray[np.integer]) -> npt.NDArray[np.float64]:
+    """`[items]` share of some users' events, for showing (no smoothing)."""
+    counts = item_counts(log, counted).astype(np.float64)
+    return counts / max(counts.sum(), 1.0)
+
+
+def evaluate_run(run: RunFolder, log: EventLog, model: HRNN, predictor: Predictor) -> dict[str, Any]:
+    """Judges a trained run on its test users.
+
+    Returns:
+      Plain values: dataset, protocol with its hash, and for `popularity` and the run's own key the perplexity, HR, NDCG
+      and MRR at 10, the same by level, the gap sweep of one user and over all test users, and how it was trained.
+    """
+    config = run.config
+    test = run.users(log, Part.TEST)
+    counted = run.users(log, Part.TRAIN, Part.VALIDATION)
+    protocol = protocol_of(log, test, int(run.description["split_seed"]))
+    judged = {
+        "popularity": judge_popularity(log, test, counted, config.model.thresholds),
+        result_key(config): judge(model, log, test, config),
+    }
+    values = {name: figures(rows, protocol.k) for name, rows in judged.items()}
+    shares = popularity_shares(log, counted)
+    shown = sweep_example(log, test)
+    return {
+        "preset": config.preset,
+        "dataset": {
+            "name": log.name,
+            "events": log.num_events,
+            "users": log.num_users,
+            "items": log.num_items,
+        },
+        "protocol": protocol.to_dict(),
+        "catalogue_items": log.num_items,
+        "test_targets": protocol.test_targets,
+        **{key: {name: found[name_] for name, found in values.items()} for key, name_ in METRICS.items()},
+        "by_level": {name: figures_by_level(rows, protocol.k) for name, rows in judged.items()},
+        "thresholds": list(config.model.thresholds),
+        "gap_sweep": sweep_user(predictor, log, shown, shares),
+        "gap_sweep_history": history_rows(log, shown),
+        "gap_sweep_users": sweep_users(predictor, log, test, shares),
+        "example_request": example_request(predictor, log, shown),
+        "config": dataclasses.asdict(config),
+        "versions": versions(),
+        "epochs": len(run.epochs()),
+        "run": {"split": "split.parquet", "metrics": "metrics.csv"},
+    }
+
+
+def example_request(predictor: Predictor, log: EventLog, user: int, last: int = 5) -> dict[str, Any]:
+    """A short body for `curl`: a user's last events, asked an hour later, as the signature's columns."""
+    whole = Histories.from_log(log, [user])
+    short = dataclasses.replace(
+        whole,
+        items=[whole.items[0][-last:]],
+        times=[whole.times[0][-last:]],
+        feedback=[whole.feedback[0][-last:]],
+    )
+    inputs = predictor.inputs(short, query_time=short.last_times + 3600, k=5)
+    return {name: value.tolist() for name, value in inputs.items()}
+
+
+def sweep_example(log: EventLog, users: npt.NDArray[np.integer]) -> int:
+    """The user that the sweep shows: of those asked for, the one with the middle number of events."""
+    lengths = log.offsets[np.asarray(users) + 1] - log.offsets[users]
+    return int(np.asarray(users)[np.argsort(lengths, kind="stable")[len(lengths) // 2]])
+
+
+def merge(first: dict[str, Any], second: dict[str, Any]) -> dict[str, Any]:
+    """The first result with the second's figures beside its own.
+
+    Raises:
+      ProtocolError: they were judged under unlike protocols.
+      RunError: one of them is no result.
+    """
+    for result in (first, second):
+        if "protocol" not in result:
+            raise RunError("got a record without a protocol, expected a result of `tfhrnn evaluate`")
+    require_same(Protocol.from_dict(first["protocol"]), Protocol.from_dict(second["protocol"]))
+    both = {key: {**second[key], **first[key]} for key in (*METRICS, "by_level")}
+    return {**first, **both}

@@ -1,0 +1,176 @@
+"""Users' histories as the predictor's inputs: padded arrays by name.
+
+Histories come from an event log, from a table, or as plain lists of ids; what a caller leaves out (times, feedback) is
+filled in by stated rules.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import polars as pl
+
+from tfhrnn.data.event_log import EventLog
+from tfhrnn.data.facts import TrainingFacts
+from tfhrnn.data.catalogue import FIRST_ITEM
+from tfhrnn.data.features import FeatureSpec
+from tfhrnn.data.sources import TableSource
+from tfhrnn.data.tables import read_interactions
+from tfhrnn.errors import DataError
+
+
+@dataclass(frozen=True)
+class Histories:
+    """Histories of several users, oldest event first.
+
+    Attributes:
+      names: `[users]` what to call each in an answer.
+      items: `[users]` lists of ids.
+      times: `[users]` lists of Unix seconds.
+      feedback: `[users]` lists of feedback, NaN where unknown.
+      user_columns: raw user features by name, `[users]` each; a missing one is unknown.
+    """
+
+    names: Sequence[str]
+    items: Sequence[Sequence[str]]
+    times: Sequence[Sequence[int]]
+    feedback: Sequence[Sequence[float]]
+    user_columns: Mapping[str, Sequence[Any]] = field(default_factory=dict)
+
+    def __len__(self) -> int:
+        return len(self.items)
+
+    @property
+    def last_times(self) -> npt.NDArray[np.int64]:
+        """Each user's last event, Unix seconds; 0 for an empty history."""
+        return np.array([times[-1] if len(times) else 0 for times in self.times], np.int64)
+
+    @classmethod
+    def from_log(
+        cls, log: EventLog, users: Sequence[int], lengths: Sequence[int] | None = None
+    ) -> Histories:
+        """Users' first events in a log.
+
+        Args:
+          log: the events.
+          users: indices, repeated ones welcome.
+          lengths: how many events of each; all of them if left out.
+        """
+        ids = log.catalogue.ids
+        items, times, feedback = [], [], []
+        for row, user in enumerate(users):
+            begin, end = int(log.offsets[user]), int(log.offsets[user + 1])
+            if lengths is not None:
+                end = min(end, begin + lengths[row])
+            items.append([ids[index - FIRST_ITEM] for index in log.item[begin:end]])
+            times.append(log.time[begin:end].tolist())
+            feedback.append(log.feedback[begin:end].tolist())
+        frame = log.user_frame[list(users)]
+        columns = {name: frame[name].to_list() for name in frame.columns if name != "user_id"}
+        return cls([log.user_ids[user] for user in users], items, times, feedback, columns)
+
+    @classmethod
+    def from_lists(
+        cls,
+        items: Sequence[Sequence[str]],
+        facts: TrainingFacts,
+        *,
+        times: Sequence[Sequence[int]] | None = None,
+        feedback: Sequence[Sequence[float]] | None = None,
+        user_columns: Mapping[str, Sequence[Any]] | None = None,
+    ) -> Histories:
+        """Plain lists of ids.
+
+        Without times, events stand the training data's median gap apart and end with its last event. Without feedback,
+        it is unknown.
+
+        Raises:
+          DataError: lists of unlike lengths.
+        """
+        items = [[str(item) for item in row] for row in items]
+        if times is None:
+            times = [
+                [facts.last_time - facts.median_gap * (len(row) - 1 - at) for at in range(len(row))]
+                for row in items
+            ]
+        if feedback is None:
+            feedback = [[float("nan")] * len(row) for row in items]
+        for name, lists in (("times", times), ("feedback", feedback)):
+            for row, (given, wanted) in enumerate(zip(lists, items, strict=True), 1):
+                if len(given) != len(wanted):
+                    raise DataError(
+                        "history", row=row, column=name, found=f"{len(given)} values", expected=f"{len(wanted)}"
+                    )
+        names = [str(row) for row in range(len(items))]
+        return cls(names, items, times, feedback, user_columns or {})
+
+    @classmethod
+    def from_table(
+        cls, table: TableSource, *, user_columns: Mapping[str, Sequence[Any]] | None = None
+    ) -> Histories:
+        """A table of interactions: a history a user, in order of first appearance, equal times in row order.
+
+        Raises:
+          DataError: the table cannot be read.
+        """
+        events = pl.concat(list(read_interactions(table)))
+        events = events.sort("timestamp", maintain_order=True)
+        order = events["user_id"].unique(maintain_order=True)
+        parts = events.partition_by("user_id", as_dict=True)
+        rows = [parts[(user,)] for user in order]
+        return cls(
+            order.to_list(),
+            [part["item_id"].to_list() for part in rows],
+            [part["timestamp"].to_list() for part in rows],
+            [part["feedback"].to_list() for part in rows],
+            user_columns or {},
+        )
+
+    def inputs(
+        self,
+        user_specs: Sequence[FeatureSpec] = (),
+        *,
+        query_time: npt.NDArray[np.int64],
+        k: int,
+        exclude_seen: bool = False,
+        with_feedback: bool = False,
+    ) -> dict[str, npt.NDArray[Any]]:
+        """The arrays of the `recommend` signature.
+
+        Args:
+          user_specs: user features that the signature asks for.
+          query_time: `[users]` Unix seconds.
+          k: how many items.
+          exclude_seen: whether items of the history are left out.
+          with_feedback: whether the signature asks for feedback.
+        """
+        size, width = len(self), max((len(row) for row in self.items), default=0)
+        history = np.full((size, width), "", object)
+        times = np.zeros((size, width), np.int64)
+        feedback = np.full((size, width), np.nan, np.float32)
+        for row in range(size):
+            count = len(self.items[row])
+            history[row, :count] = self.items[row]
+            times[row, :count] = self.times[row]
+            feedback[row, :count] = self.feedback[row]
+        arrays: dict[str, npt.NDArray[Any]] = {"history": history, "times": times}
+        if with_feedback:
+            arrays["feedback"] = feedback
+        for spec in user_specs:
+            values = self.user_columns.get(spec.name, [None] * size)
+            if spec.kind == "numeric":
+                arrays[f"user_{spec.name}"] = np.array(
+                    [np.nan if value is None else float(value) for value in values], np.float32
+                )
+            else:
+                arrays[f"user_{spec.name}"] = np.array(
+                    ["" if value is None else str(value) for value in values], object
+                )
+        arrays["query_time"] = np.asarray(query_time, np.int64)
+        arrays["k"] = np.full(size, k, np.int32)
+        arrays["exclude_seen"] = np.full(size, exclude_seen)
+        return arrays
