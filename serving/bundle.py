@@ -10,18 +10,16 @@ import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol, TypeAlias
+from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 
-from serving.dtypes import Dtype
+from serving.dtypes import Array, Dtype
 from serving.errors import ApiError, Code, invalid
 from serving.metadata import Metadata, signature_defs
 
 if TYPE_CHECKING:
     import tensorflow as tf
-
-Array: TypeAlias = np.ndarray[Any, Any]
 
 DEFAULT_SIGNATURE = "serving_default"
 _TAG = "serve"

@@ -5,11 +5,9 @@ else with 9. Here that is done for whole arrays: the answer is the double neares
 whose shortest text is the decimal itself. 100,000 numbers take about 15 ms.
 """
 
-from typing import Any, TypeAlias
-
 import numpy as np
 
-Array: TypeAlias = np.ndarray[Any, Any]
+from serving.dtypes import Array
 
 _MOST_EXACT = 22  # 10**22 is the largest power of ten that a double holds exactly
 _POWERS = np.array([float(10**power) for power in range(_MOST_EXACT + 1)])

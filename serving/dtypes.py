@@ -5,9 +5,11 @@ narrow integers take whatever fits 32 bits and wrap, as TensorFlow Serving's do.
 """
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
+
+Array: TypeAlias = np.ndarray[Any, Any]
 
 _INTEGERS: dict[str, tuple[int, int]] = {
     "int8": (-(2**31), 2**31 - 1),
@@ -51,7 +53,7 @@ class Dtype:
             return kinds <= {int} and (not values or least <= min(values) <= max(values) <= most)
         return self.is_readable and kinds <= {str if self.is_string else bool}
 
-    def array(self, values: list[Any]) -> "np.ndarray[Any, Any]":
+    def array(self, values: list[Any]) -> Array:
         """An array `[len(values)]` of values that fit; strings may be bytes already.
 
         >>> Dtype("uint8").array([255, 256, -1]).tolist()
@@ -72,7 +74,7 @@ class Dtype:
         return np.array(values, self.name)
 
 
-def _floats(values: list[Any], name: str) -> "np.ndarray[Any, Any]":
+def _floats(values: list[Any], name: str) -> Array:
     """Floats, of which single precision has no numbers below its smallest normal one."""
     exact = np.array(values, np.float64)
     if name == "double":

@@ -9,10 +9,10 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import Any, TypeAlias
 
-from serving.dtypes import Dtype
+from serving.dtypes import Array, Dtype
 from serving.errors import ApiError, invalid
 from serving.json_value import JsonValue, excerpt, members_of
-from serving.tensors import B64, Array, RankTooHigh, array_of, filled, is_b64, quick_array, walked
+from serving.tensors import B64, RankTooHigh, array_of, filled, is_b64, quick_array, walked
 
 Inputs: TypeAlias = Mapping[str, Dtype]
 

@@ -47,7 +47,8 @@ def read_value(body: bytes) -> JsonValue:
         try:
             text = body.decode()
             value: JsonValue = _SCANNER.raw_decode(text, len(text) - len(text.lstrip(" \n\r\t")))[0]
-            return value
+            if isinstance(value, (dict, list)):  # of `1.` the scanner would take the 1
+                return value
         except (ValueError, RecursionError):
             pass  # the exact reader takes it, or tells what is wrong
     return Document(body).value()

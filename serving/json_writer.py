@@ -8,16 +8,16 @@ Serving's do. Objects list outputs by name.
 
 import base64
 from collections.abc import Mapping
-from typing import Any, TypeAlias
+from itertools import chain
+from typing import Any
 
 import numpy as np
 import orjson
 
 from serving.decimals import decimals
+from serving.dtypes import Array
 from serving.errors import invalid
 from serving.json_value import quoted
-
-Array: TypeAlias = np.ndarray[Any, Any]
 
 _WRITABLE = frozenset(
     ("bool", "int8", "uint8", "int16", "int32", "uint32", "int64", "uint64", "float64")
@@ -62,9 +62,9 @@ def _dumps(value: object) -> bytes:
 def _printable(name: str, array: Array) -> Array:
     """The array with every element as JSON is to show it, numbers that are not finite aside."""
     if array.dtype == object:
-        element = _b64 if name.endswith("_bytes") else _text
         printable = np.empty(array.size, object)
-        printable[:] = [element(value) for value in array.ravel()]
+        values: list[bytes] = array.ravel().tolist()
+        printable[:] = list(map(_b64, values)) if name.endswith("_bytes") else _texts(values)
         return printable.reshape(array.shape)
     if array.dtype == np.float32:
         return decimals(array)
@@ -76,6 +76,13 @@ def _printable(name: str, array: Array) -> Array:
 
 def _b64(value: bytes) -> dict[str, str]:
     return {"b64": base64.b64encode(value).decode()}
+
+
+def _texts(values: list[bytes]) -> list[Any]:
+    try:
+        return [value.decode() for value in values]
+    except UnicodeDecodeError:
+        return list(map(_text, values))
 
 
 def _text(value: bytes) -> str | orjson.Fragment:
@@ -109,10 +116,10 @@ def _encodable(array: Array) -> Any:
 def _with_literals(array: Array) -> orjson.Fragment:
     """Encodes floats, then puts a literal wherever orjson wrote `null` for want of one."""
     parts = _dumps(array.tolist() if array.ndim == 0 else np.ascontiguousarray(array))
-    between = parts.split(b"null")
     special = array[~np.isfinite(array)]
-    literals = np.where(
-        np.isnan(special), b"NaN", np.where(special > 0, b"Infinity", b"-Infinity")
-    ).tolist()
-    joined = [piece for pair in zip(between, [*literals, b""], strict=True) for piece in pair]
-    return orjson.Fragment(b"".join(joined))
+    literals = np.where(np.isnan(special), "NaN", np.where(special > 0, "Infinity", "-Infinity"))
+    if (literals == literals[0]).all():  # such as padding
+        return orjson.Fragment(parts.replace(b"null", str(literals[0]).encode()))
+    between = parts.decode().split("null")
+    pieces = chain.from_iterable(zip(between, [*literals.tolist(), ""], strict=True))
+    return orjson.Fragment("".join(pieces))

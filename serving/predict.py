@@ -2,7 +2,8 @@
 
 from typing import Literal, TypeAlias
 
-from serving.bundle import Array, Bundle, Signature
+from serving.bundle import Bundle, Signature
+from serving.dtypes import Array
 from serving.errors import invalid
 from serving.formats import columns_to_arrays, rows_to_arrays
 from serving.json_value import JsonValue, excerpt

@@ -9,15 +9,11 @@ import base64
 import binascii
 from collections.abc import Sequence
 from itertools import chain
-from typing import Any, TypeAlias
+from typing import Any
 
-import numpy as np
-
-from serving.dtypes import Dtype
+from serving.dtypes import Array, Dtype
 from serving.errors import ApiError, Code, invalid
 from serving.json_value import JsonValue, excerpt, members_of, type_name
-
-Array: TypeAlias = np.ndarray[Any, Any]
 
 # NumPy's arrays end there; TensorFlow's own limit of 254 is told in the same words.
 MAX_RANK = 64

@@ -74,6 +74,7 @@ class ServedModel:
         self._load = load
         self._versions: dict[int, Version] = {}
         self._changed = threading.Condition()
+        self._listing_error = ""
 
     def poll(self) -> None:
         """Brings what is in memory in line with what is in the base path now.
@@ -85,8 +86,11 @@ class ServedModel:
                 int(child.name): child for child in self.base_path.iterdir() if _is_version(child)
             }
         except OSError as error:
-            _log.warning("cannot list the versions of %s: %s", self.name, error)
+            if str(error) != self._listing_error:
+                _log.warning("cannot list the versions of %s: %s", self.name, error)
+            self._listing_error = str(error)
             return
+        self._listing_error = ""
         wanted = set(sorted(found)[-1:])
         for number in wanted:
             self._bring_up(number, found[number])
@@ -168,12 +172,16 @@ class ServedModel:
         for version in list(self._versions.values()):
             if version.number in keep or version.bundle is None:
                 continue
-            with self._changed:
-                version.state = State.UNLOADING
-                self._changed.wait_for(lambda version=version: version.users == 0)  # type: ignore[misc]
+            self._await_idle(version)
             version.bundle.close()
             self._set(version, State.END)
             _log.info("unloaded %s version %d", self.name, version.number)
+
+    def _await_idle(self, version: Version) -> None:
+        """Lets no new request into a version, and waits for those that are in it."""
+        with self._changed:
+            version.state = State.UNLOADING
+            self._changed.wait_for(lambda: version.users == 0)
 
     def _set(
         self,

@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 
 from serving.bundle import SavedModelBundle
+from serving.dtypes import Array
 from serving.errors import ApiError, Code
-from serving.tensors import Array
 
 
 @pytest.fixture(scope="module")

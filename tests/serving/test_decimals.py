@@ -4,7 +4,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 
-from serving.decimals import Array, decimals
+from serving.decimals import decimals
+from serving.dtypes import Array
 
 
 def _printed(number: np.float32) -> float:

@@ -3,7 +3,7 @@ import math
 import re
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from serving.errors import ApiError
@@ -53,6 +53,8 @@ def test_valid_json_reads_as_pythons_own_reader_reads_it(
 
 
 @given(st.binary(max_size=40) | st.text('[]{},:"ae1-.NIn\\u \t', max_size=20).map(str.encode))
+@example(b"0E")
+@example(b'"a" 1')
 @settings(max_examples=300, deadline=None)
 def test_both_readers_agree_on_anything_at_all(body: bytes) -> None:
     results = []

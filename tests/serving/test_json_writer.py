@@ -1,8 +1,9 @@
 import numpy as np
 import pytest
 
+from serving.dtypes import Array
 from serving.errors import ApiError
-from serving.json_writer import Array, columns_body, rows_body
+from serving.json_writer import columns_body, rows_body
 
 _INF = np.inf
 
@@ -20,6 +21,8 @@ def _single(values: object) -> Array:
         (np.array([0.1, 1 / 3]), b"[0.1,0.3333333333333333]"),
         (_single([_INF, -_INF, np.nan, 2]), b"[Infinity,-Infinity,NaN,2.0]"),
         (np.array([[1, -_INF], [_INF, 2]]), b"[[1.0,-Infinity],[Infinity,2.0]]"),
+        (_single([[1, -_INF], [-_INF, -_INF]]), b"[[1.0,-Infinity],[-Infinity,-Infinity]]"),
+        (_single([np.nan, 1, np.nan]), b"[NaN,1.0,NaN]"),
         (_single(np.nan), b"NaN"),
         (np.array([2**63 - 1, -(2**63)]), b"[9223372036854775807,-9223372036854775808]"),
         (np.array([2**64 - 1], np.uint64), b"[18446744073709551615]"),
@@ -30,7 +33,7 @@ def _single(values: object) -> Array:
         (np.array([b"a", "é€".encode(), b'"\x01'], object), '["a","é€","\\"\\u0001"]'.encode()),
         (np.array(b"a", object), b'"a"'),
         # Bytes that are no text go out as they are.
-        (np.array([b"\xff\n"], object), b'["\xff\\n"]'),
+        (np.array([b"\xff\n", b"a"], object), b'["\xff\\n","a"]'),
         (_single([[1, 2], [3, 4]]).T, b"[[1.0,3.0],[2.0,4.0]]"),
     ],
 )

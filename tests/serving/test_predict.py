@@ -5,11 +5,10 @@ import numpy as np
 import pytest
 
 from serving.bundle import Signature
-from serving.dtypes import Dtype
+from serving.dtypes import Array, Dtype
 from serving.errors import ApiError
 from serving.json_value import JsonValue
 from serving.predict import predict, signature_key
-from serving.tensors import Array
 
 _SIGNATURE = Signature({"x": "x:0"}, {"y": "y:0"}, {"x": Dtype("int64")})
 

@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 
 from serving.bundle import Signature
+from serving.dtypes import Array
 from serving.errors import ApiError, Code
-from serving.tensors import Array
 from serving.versions import ServedModel, State
 
 
@@ -183,8 +183,9 @@ def test_a_base_path_that_cannot_be_listed_changes_nothing(
     model.poll()
     shutil.rmtree(tmp_path)
     model.poll()
+    model.poll()
     assert _latest(model) == 1
-    assert "cannot list the versions of m" in caplog.text
+    assert caplog.text.count("cannot list the versions of m") == 1
 
 
 def test_closing_unloads_everything(model: ServedModel, tmp_path: Path) -> None:
