@@ -216,6 +216,18 @@ def test_a_full_disk_or_ctrl_c_keeps_the_old_log(
     assert EventLog.open(out).fingerprint == old
 
 
+def test_a_disk_that_fills_at_the_tables(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(*_: Any) -> None:
+        raise pl.exceptions.ComputeError("parquet: No space left on device (os error 28)\nmore")
+
+    monkeypatch.setattr(pl.DataFrame, "write_parquet", full)
+    with pytest.raises(
+        RunError, match=r"No space left on device \(os error 28\); nothing was kept"
+    ):
+        write_event_log(SMALL, tmp_path / "log")
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_an_old_log_is_replaced_and_anything_else_refused(tmp_path: Path) -> None:
     first = write_event_log(SMALL, tmp_path / "log")
     second = write_event_log(SMALL.head(4), tmp_path / "log")

@@ -31,7 +31,9 @@ def rows_of(source: TableSource, chunk_rows: int = 1000, separator: str | None =
     return [row for chunk in chunks for row in chunk.rows()]
 
 
-@settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(
+    max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
 @given(
     rows=st.lists(st.tuples(FIELD, FIELD), min_size=1, max_size=12), chunk_rows=st.integers(1, 4)
 )
@@ -127,6 +129,18 @@ def test_damaged_csv(tmp_path: Path, data: bytes, message: str, chunk_rows: int)
     path.write_bytes(data)
     with pytest.raises(DataError, match=message):
         rows_of(path, chunk_rows)
+
+
+def test_a_file_that_cannot_be_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = tmp_path / "t.csv"
+    path.write_text("a,b\n1,2\n")
+
+    def refuse(*_: object, **__: object) -> None:
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr(Path, "open", refuse)
+    with pytest.raises(DataError, match="got Permission denied, expected a readable file"):
+        open_source(path)
 
 
 def test_cut_gzip(tmp_path: Path) -> None:

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import polars as pl
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tfhrnn.data.split import Part, read_split, split_users, write_split
@@ -23,6 +23,7 @@ def test_the_permutations_first_users_are_test_the_next_validation() -> None:
     assert parts.dtype == np.int8
 
 
+@settings(deadline=None)
 @given(st.integers(2, 3000), st.integers(0, 100))
 def test_shares_and_small_counts(users: int, seed: int) -> None:
     parts = split_users(users, seed)

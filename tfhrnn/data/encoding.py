@@ -8,6 +8,9 @@ but for the first, unless they are asked for.
 
 from __future__ import annotations
 
+import hashlib
+import json
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
@@ -19,6 +22,7 @@ from tfhrnn.data.features import natural_order
 from tfhrnn.data.tables import InteractionReader
 from tfhrnn.errors import DataError
 
+ARRAYS: Final = ("offsets", "item", "time", "feedback", "weight")
 _COLUMNS: Final[dict[str, np.dtype[Any]]] = {
     "user": np.dtype(np.int32),
     "item": np.dtype(np.int32),
@@ -59,16 +63,18 @@ class _Ids:
         self.frame = pl.DataFrame(schema={"id": pl.String, "index": pl.Int32})
 
     def encode(self, ids: pl.Series) -> NDArray[np.int32]:
-        asked = ids.alias("id").to_frame()
-        new = asked.unique(maintain_order=True).join(
-            self.frame, on="id", how="anti", maintain_order="left"
-        )
-        if new.height:
+        found = self._find(ids)
+        if found.has_nulls():
+            new = ids.filter(found.is_null()).unique(maintain_order=True).alias("id")
             start = self.frame.height
-            indices = pl.int_range(start, start + new.height, dtype=pl.Int32, eager=True)
-            self.frame = self.frame.vstack(new.with_columns(index=indices))
-        found = asked.join(self.frame, on="id", how="left", maintain_order="left")
-        return found["index"].to_numpy()
+            indices = pl.int_range(start, start + len(new), dtype=pl.Int32, eager=True)
+            self.frame = self.frame.vstack(pl.DataFrame({"id": new, "index": indices}))
+            found = self._find(ids)
+        return found.to_numpy()
+
+    def _find(self, ids: pl.Series) -> pl.Series:
+        known = self.frame
+        return ids.replace_strict(known["id"], known["index"], default=None, return_dtype=pl.Int32)
 
 
 def encode_events(
@@ -118,7 +124,8 @@ def encode_events(
     user_ids, user_of = _renumber(users)
     item_ids, item_of = _renumber(items)
     user = user_of[raw["user"]]
-    order = np.lexsort((raw["time"], user))
+    # one key for both sorts three times as fast; times end in 2100, below 2 to the 32
+    order = np.argsort((user.astype(np.int64) << 32) | raw["time"], kind="stable")
     dropped = 0
     if not keep_duplicates:
         same = _repeated_rows(user[order], *(raw[n][order] for n in ("time", "item", "feedback")))
@@ -178,3 +185,17 @@ def _repeated_rows(
         same &= key[order[1:]] == key[order[:-1]]
     repeated[tied[order[1:][same]]] = True
     return repeated
+
+
+def fingerprint(
+    arrays: Mapping[str, NDArray[Any]], user_ids: Sequence[str], item_ids: Sequence[str]
+) -> str:
+    """Returns the SHA-256, in hexadecimal, of an event log's `ARRAYS` and ids."""
+    digest = hashlib.sha256()
+    for name in ARRAYS:
+        little = np.ascontiguousarray(arrays[name], arrays[name].dtype.newbyteorder("<"))
+        digest.update(f"{name} {little.dtype.str} {len(little)}\n".encode())
+        digest.update(little.data)
+    for ids in (user_ids, item_ids):
+        digest.update(json.dumps(list(ids), ensure_ascii=True).encode())
+    return digest.hexdigest()

@@ -37,7 +37,7 @@ def join_items(
     if bare:
         report.notes.append(f"{bare} items with events are missing from {table.label}: no features")
     ids = [*with_events, *cold]
-    return _joined("item_id", [ids[at] for at in natural_order(ids)], table)
+    return _joined("item_id", [ids[at] for at in natural_order(ids)], table, report)
 
 
 def join_users(
@@ -53,12 +53,22 @@ def join_users(
         report.notes.append(f"{idle} users of {table.label} have no event and are left out")
     if bare:
         report.notes.append(f"{bare} users with events are missing from {table.label}: no features")
-    return _joined("user_id", with_events, table)
+    return _joined("user_id", with_events, table, report)
 
 
-def _joined(role: str, ids: list[str], table: Table) -> tuple[pl.DataFrame, FeatureSet | None]:
+def _joined(
+    role: str, ids: list[str], table: Table, report: ReadReport
+) -> tuple[pl.DataFrame, FeatureSet | None]:
     frame = pl.DataFrame({role: ids}, schema={role: pl.String})
     frame = frame.join(table.frame, on=role, how="left", maintain_order="left")
     if not table.features:
         return frame, None
-    return frame, FeatureSet.fit(table.features, frame, source=table.label)
+    features = FeatureSet.fit(table.features, frame, source=table.label)
+    for spec in features.specs:
+        if spec.cut:
+            kept = len(spec.vocabulary)
+            report.notes.append(
+                f"{spec.name} of {table.label}: the {kept} most common values are kept, "
+                f"{spec.cut} rarer ones count as unknown"
+            )
+    return frame, features

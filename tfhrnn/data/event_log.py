@@ -8,7 +8,6 @@ its name only when it is complete.
 
 from __future__ import annotations
 
-import hashlib
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -21,10 +20,10 @@ import polars as pl
 from numpy.typing import NDArray
 
 from tfhrnn.data.catalogue import FIRST_ITEM, Catalogue
-from tfhrnn.data.encoding import encode_events
+from tfhrnn.data.encoding import ARRAYS, encode_events, fingerprint
 from tfhrnn.data.entities import join_items, join_users
 from tfhrnn.data.features import FeatureSet
-from tfhrnn.data.folders import complete_folder
+from tfhrnn.data.folders import complete_folder, write_parquet
 from tfhrnn.data.sessions import DEFAULT_THRESHOLDS, check_thresholds
 from tfhrnn.data.sources import CHUNK_ROWS, TableSource
 from tfhrnn.data.tables import InteractionReader, ReadReport, Table, read_interactions, read_table
@@ -33,7 +32,6 @@ from tfhrnn.errors import RunError
 
 FORMAT: Final = "tfhrnn event log"
 VERSION: Final = 1
-ARRAYS: Final = ("offsets", "item", "time", "feedback", "weight")
 
 
 @dataclass(frozen=True, eq=False)
@@ -248,8 +246,8 @@ def write_event_log(
         }
         for key, array in arrays.items():
             np.save(folder / f"{key}.npy", array)
-        user_frame.write_parquet(folder / "users.parquet")
-        item_frame.write_parquet(folder / "items.parquet")
+        write_parquet(user_frame, folder / "users.parquet")
+        write_parquet(item_frame, folder / "items.parquet")
         meta = {
             "format": FORMAT,
             "version": VERSION,
@@ -262,7 +260,7 @@ def write_event_log(
             "item_features": item_set.to_json() if item_set else None,
             "user_features": user_set.to_json() if user_set else None,
             "report": reader.report.to_json(),
-            "fingerprint": _fingerprint(arrays, events.user_ids, item_frame["item_id"].to_list()),
+            "fingerprint": fingerprint(arrays, events.user_ids, item_frame["item_id"].to_list()),
         }
         text = json.dumps(meta, indent=2, ensure_ascii=False)
         (folder / "meta.json").write_text(text, encoding="utf-8")
@@ -292,16 +290,3 @@ def _table(
 
 def _features(values: list[dict[str, Any]] | None) -> FeatureSet | None:
     return None if values is None else FeatureSet.from_json(values)
-
-
-def _fingerprint(
-    arrays: Mapping[str, NDArray[Any]], user_ids: Sequence[str], item_ids: Sequence[str]
-) -> str:
-    digest = hashlib.sha256()
-    for name in ARRAYS:
-        little = np.ascontiguousarray(arrays[name], arrays[name].dtype.newbyteorder("<"))
-        digest.update(f"{name} {little.dtype.str} {len(little)}\n".encode())
-        digest.update(little.data)
-    for ids in (user_ids, item_ids):
-        digest.update(json.dumps(list(ids), ensure_ascii=True).encode())
-    return digest.hexdigest()

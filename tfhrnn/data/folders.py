@@ -44,12 +44,24 @@ def complete_folder(out: Path) -> Iterator[Path]:
             _flush(file)
         _rename(folder, out, temporary / "old")
         _flush(out.parent)
-    except (OSError, pl.exceptions.PolarsError) as error:
-        reason = getattr(error, "strerror", None) or str(error).splitlines()[0]
+    except OSError as error:
+        reason = error.strerror or str(error)
         raise RunError(f"{out}: could not be written: {reason}; nothing was kept") from error
     finally:
         if temporary is not None:
             shutil.rmtree(temporary, ignore_errors=True)
+
+
+def write_parquet(frame: pl.DataFrame, path: Path) -> None:
+    """Writes a frame.
+
+    Raises:
+      OSError: the disk is full, say; polars raises an error of its own there.
+    """
+    try:
+        frame.write_parquet(path)
+    except pl.exceptions.PolarsError as error:
+        raise OSError(str(error).splitlines()[0]) from error
 
 
 def _rename(folder: Path, out: Path, old: Path) -> None:

@@ -245,9 +245,12 @@ def _csv_chunks(form: _CsvFormat, columns: Sequence[str], rows: int) -> Iterator
 
 
 def _open(path: Path) -> IO[bytes]:
-    if path.suffix.lower() == ".gz":
-        return cast("IO[bytes]", gzip.open(path, "rb"))
-    return path.open("rb")
+    try:
+        if path.suffix.lower() == ".gz":
+            return cast("IO[bytes]", gzip.open(path, "rb"))
+        return path.open("rb")
+    except OSError as error:
+        raise DataError(path, found=str(error.strerror), expected="a readable file") from error
 
 
 def _read(path: Path, file: IO[bytes], size: int) -> bytes:
@@ -255,6 +258,8 @@ def _read(path: Path, file: IO[bytes], size: int) -> bytes:
         return file.read(size)
     except (EOFError, zlib.error, gzip.BadGzipFile) as error:
         raise DataError(path, found="a damaged file", expected="gzipped text") from error
+    except OSError as error:
+        raise DataError(path, found=str(error.strerror), expected="a readable file") from error
 
 
 def _line_end(block: bytes, quote: str | None) -> int:

@@ -18,6 +18,7 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
+from tfhrnn.data.folders import write_parquet
 from tfhrnn.errors import DataError, RunError
 
 SPLIT_RULE: Final = "users permuted by seed: 20 % test, 10 % of the rest validation, the rest train"
@@ -80,7 +81,7 @@ def write_split(path: str | Path, user_ids: Sequence[str], parts: NDArray[np.int
     path = Path(path)
     temporary = path.with_name(f".{path.name}.tmp")
     try:
-        frame.write_parquet(temporary)
+        write_parquet(frame, temporary)
         temporary.replace(path)
     except OSError as error:
         temporary.unlink(missing_ok=True)
