@@ -116,6 +116,25 @@ def test_tensorflow_datasets_rows_come_back_in_file_order(
     same_log(data.write(tmp_path / "a"), load_movielens(source=folder_100k).write(tmp_path / "b"))
 
 
+def test_file_order_comes_back_over_several_shards(
+    folder_100k: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tfds = pytest.importorskip("tensorflow_datasets")
+    pytest.importorskip("importlib_resources")
+    rows = [(str(n % 3 + 1), str(n % 2 + 1), "3", str(1000 + n * 7 % 500)) for n in range(500)]
+    users = "".join(f"{n}|20|F|writer|0\n" for n in (1, 2, 3))
+    (folder_100k / "u.data").write_text("".join("\t".join(row) + "\n" for row in rows))
+    (folder_100k / "u.user").write_text(users)
+    manager = tfds.download.DownloadManager
+    monkeypatch.setattr(manager, "download_and_extract", lambda self, url: str(tmp_path))
+    builder = tfds.builder("movielens/100k-ratings", data_dir=str(tmp_path / "tfds"))
+    builder.download_and_prepare(download_config=tfds.download.DownloadConfig(num_shards=4))
+    assert builder.info.splits["train"].num_shards == 4
+    data = load_movielens(source="tfds", tfds_dir=tmp_path / "tfds")
+    assert isinstance(data.interactions, pl.DataFrame)
+    assert data.interactions["timestamp"].to_list() == [int(row[3]) for row in rows]
+
+
 def test_stored_order_is_a_permutation_by_md5() -> None:
     order = stored_order(1000)
     assert sorted(order.tolist()) == list(range(1000))
