@@ -1,0 +1,63 @@
+"""A small world that every test can read: 40 users, 30 items with genres, sessions with gaps of every level."""
+
+from __future__ import annotations
+
+import os
+
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+
+from pathlib import Path
+
+import numpy as np
+import polars as pl
+import pytest
+
+import tfhrnn  # noqa: F401  (picks Keras 2 before anything touches tf.keras)
+from tfhrnn.data.event_log import EventLog, write_event_log
+
+GENRES = ("Comedy", "Drama", "Horror")
+GAPS = (0, 5, 300, 7200, 200_000)
+
+
+@pytest.fixture(scope="session")
+def tiny_tables() -> dict[str, pl.DataFrame]:
+    """Interactions, items and users: item ids hold commas, spaces and letters that are not ASCII."""
+    rng = np.random.default_rng(7)
+    items = [f"film {n}, é" for n in range(30)]
+    rows = []
+    for user in range(40):
+        time, item = 1_000_000_000 + int(rng.integers(10_000)), int(rng.integers(30))
+        for _ in range(int(rng.integers(2, 25))):
+            rows.append((f"u{user}", items[item], time, float(rng.integers(1, 6))))
+            gap = int(rng.choice(GAPS))
+            item = (item + (1 if gap >= 7200 else int(rng.integers(0, 3)))) % 30
+            time += gap
+    interactions = pl.DataFrame(rows, schema=["user_id", "item_id", "timestamp", "feedback"], orient="row")
+    genres = ["|".join(GENRES[: 1 + n % 3]) for n in range(30)]
+    return {
+        "interactions": interactions,
+        "items": pl.DataFrame({"item_id": items, "title": [f"Film {n}" for n in range(30)], "genres": genres}),
+        "users": pl.DataFrame(
+            {
+                "user_id": [f"u{n}" for n in range(40)],
+                "age": [20 + n for n in range(40)],
+                "group": ["a" if n % 2 else "b" for n in range(40)],
+            }
+        ),
+    }
+
+
+@pytest.fixture(scope="session")
+def tiny_log(tiny_tables: dict[str, pl.DataFrame], tmp_path_factory: pytest.TempPathFactory) -> EventLog:
+    """The small world as an event log."""
+    out: Path = tmp_path_factory.mktemp("tiny") / "log"
+    return write_event_log(
+        tiny_tables["interactions"],
+        out,
+        items=tiny_tables["items"],
+        users=tiny_tables["users"],
+        item_features=["genres:multi-hot"],
+        user_features=["age:numeric", "group:categorical"],
+        name="tiny",
+        keep_duplicates=True,
+    )
