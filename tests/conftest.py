@@ -1,4 +1,4 @@
-"""A small world that every test can read: 40 users, 30 items with genres, sessions with gaps of every level."""
+"""A small world that every test can read: 40 users, 30 items with genres, gaps of every level."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ GAPS = (0, 5, 300, 7200, 200_000)
 
 @pytest.fixture(scope="session")
 def tiny_tables() -> dict[str, pl.DataFrame]:
-    """Interactions, items and users: item ids hold commas, spaces and letters that are not ASCII."""
+    """Interactions, items and users: item ids hold commas, spaces and non-ASCII letters."""
     rng = np.random.default_rng(7)
     items = [f"film {n}, é" for n in range(30)]
     rows = []
@@ -32,11 +32,15 @@ def tiny_tables() -> dict[str, pl.DataFrame]:
             gap = int(rng.choice(GAPS))
             item = (item + (1 if gap >= 7200 else int(rng.integers(0, 3)))) % 30
             time += gap
-    interactions = pl.DataFrame(rows, schema=["user_id", "item_id", "timestamp", "feedback"], orient="row")
+    interactions = pl.DataFrame(
+        rows, schema=["user_id", "item_id", "timestamp", "feedback"], orient="row"
+    )
     genres = ["|".join(GENRES[: 1 + n % 3]) for n in range(30)]
     return {
         "interactions": interactions,
-        "items": pl.DataFrame({"item_id": items, "title": [f"Film {n}" for n in range(30)], "genres": genres}),
+        "items": pl.DataFrame(
+            {"item_id": items, "title": [f"Film {n}" for n in range(30)], "genres": genres}
+        ),
         "users": pl.DataFrame(
             {
                 "user_id": [f"u{n}" for n in range(40)],
@@ -48,7 +52,9 @@ def tiny_tables() -> dict[str, pl.DataFrame]:
 
 
 @pytest.fixture(scope="session")
-def tiny_log(tiny_tables: dict[str, pl.DataFrame], tmp_path_factory: pytest.TempPathFactory) -> EventLog:
+def tiny_log(
+    tiny_tables: dict[str, pl.DataFrame], tmp_path_factory: pytest.TempPathFactory
+) -> EventLog:
     """The small world as an event log."""
     out: Path = tmp_path_factory.mktemp("tiny") / "log"
     return write_event_log(

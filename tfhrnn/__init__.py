@@ -1,8 +1,9 @@
 """tfhrnn: hierarchical recurrent recommenders with meta data (HRNN-meta) in TensorFlow.
 
-Importing the package picks Keras 2 (`tf-keras`), because TensorFlow Recommenders refuses Keras 3. It must therefore come
-before the first use of `tf.keras`; where Keras 3 is bound already, an ImportError says how to mend it. TensorFlow
-itself is not imported until a name that needs it is used.
+Importing the package picks Keras 2 (`tf-keras`), because TensorFlow Recommenders refuses Keras 3.
+It must therefore come before the first use of `tf.keras`; where Keras 3 is bound already, an
+ImportError says how to mend it. TensorFlow itself is not imported until a name that needs it is
+used.
 """
 
 from __future__ import annotations
@@ -40,8 +41,9 @@ def _pick_keras_2() -> None:
         bound = bound or not str(keras.__version__).startswith("2.")
     if bound:
         raise ImportError(
-            "tfhrnn needs Keras 2 (TensorFlow Recommenders refuses Keras 3), but Keras 3 is in use: "
-            "import tfhrnn before tf.keras is used, or set TF_USE_LEGACY_KERAS=1 before Python starts"
+            "tfhrnn needs Keras 2 (TensorFlow Recommenders refuses Keras 3), but Keras 3 is in "
+            "use: import tfhrnn before tf.keras is used, or set TF_USE_LEGACY_KERAS=1 before "
+            "Python starts"
         )
 
 

@@ -1,7 +1,7 @@
 """The command line: `python -m tfhrnn COMMAND`, its arguments and its exit codes.
 
-Bad input is one line on standard error and exit code 2; Ctrl-C is 130 with what was done kept; success is 0. Every
-command takes `--json FILE` for a machine-readable result beside what it prints.
+Bad input is one line on standard error and exit code 2; Ctrl-C is 130 with what was done kept;
+success is 0. Every command takes `--json FILE` for a machine-readable result beside what it prints.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ def build_parser() -> argparse.ArgumentParser:
     """All commands and their arguments."""
     parser = argparse.ArgumentParser(
         prog="python -m tfhrnn",
-        description="Hierarchical recurrent recommenders with meta data, from events to TensorFlow Serving.",
+        description="Hierarchical recurrent recommenders with meta data, from events to serving.",
     )
     parser.add_argument("--version", action="version", version=f"tfhrnn {tfhrnn.__version__}")
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
@@ -47,7 +47,9 @@ def build_parser() -> argparse.ArgumentParser:
     )
     quick.add_argument("--preset", default="best", choices=sorted(PRESETS))
     quick.add_argument(
-        "--paper", action="store_true", help="also train the paper's preset, hrnn-metadata, for comparison"
+        "--paper",
+        action="store_true",
+        help="also train the paper's preset, hrnn-metadata, for comparison",
     )
     quick.add_argument("--serve", action="store_true", help="leave the embedded server running")
     quick.add_argument("--port", type=int, default=8501, help="of the server (default 8501)")
@@ -56,11 +58,14 @@ def build_parser() -> argparse.ArgumentParser:
     prepare = command(
         "prepare",
         "encode a table of interactions, with item and user tables, as an event log",
-        "prepare --interactions ratings.csv --items movies.csv --item-features genres:multi-hot --out data",
+        "prepare --interactions ratings.csv --items movies.csv "
+        "--item-features genres:multi-hot --out data",
     )
     source = prepare.add_mutually_exclusive_group(required=True)
     source.add_argument("--interactions", metavar="FILE", help="CSV or Parquet")
-    source.add_argument("--movielens", metavar="NAME", help="ml-100k, ml-1m, ml-20m, ... instead of a table")
+    source.add_argument(
+        "--movielens", metavar="NAME", help="ml-100k, ml-1m, ml-20m, ... instead of a table"
+    )
     prepare.add_argument("--source", default="auto", help="where --movielens comes from")
     prepare.add_argument("--items", metavar="FILE", help="item table")
     prepare.add_argument("--users", metavar="FILE", help="user table")
@@ -69,20 +74,35 @@ def build_parser() -> argparse.ArgumentParser:
         metavar="NAME:KIND",
         nargs="+",
         action="extend",
-        help="columns of the item table; KIND is multi-hot, categorical or numeric (left out: chosen by content)",
+        help="columns of the item table; KIND is multi-hot, categorical or numeric "
+        "(left out: chosen by content)",
     )
     prepare.add_argument(
-        "--user-features", metavar="NAME:KIND", nargs="+", action="extend", help="likewise of the user table"
+        "--user-features",
+        metavar="NAME:KIND",
+        nargs="+",
+        action="extend",
+        help="likewise of the user table",
     )
     prepare.add_argument(
-        "--map", metavar="ROLE=COLUMN", action="append", default=[], help="such as user_id=who; repeat as needed"
+        "--map",
+        metavar="ROLE=COLUMN",
+        action="append",
+        default=[],
+        help="such as user_id=who; repeat as needed",
     )
-    prepare.add_argument("--timestamp-unit", choices=["s", "ms", "iso"], help="left out: inferred and said")
+    prepare.add_argument(
+        "--timestamp-unit", choices=["s", "ms", "iso"], help="left out: inferred and said"
+    )
     prepare.add_argument("--separator", help="of the interactions as CSV")
     prepare.add_argument(
-        "--thresholds", metavar="SECONDS", help="lower bounds of the gap levels, such as 60,3600,86400"
+        "--thresholds",
+        metavar="SECONDS",
+        help="lower bounds of the gap levels, such as 60,3600,86400",
     )
-    prepare.add_argument("--keep-duplicates", action="store_true", help="keep rows that are wholly alike")
+    prepare.add_argument(
+        "--keep-duplicates", action="store_true", help="keep rows that are wholly alike"
+    )
     prepare.add_argument("--out", required=True, metavar="DIR", help="the event log's folder")
 
     thresholds = command(
@@ -92,7 +112,9 @@ def build_parser() -> argparse.ArgumentParser:
     )
     thresholds.add_argument("--data", required=True, metavar="DIR", help="an event log")
     thresholds.add_argument("--levels", type=int, default=4, help="gap levels wanted (default 4)")
-    thresholds.add_argument("--out", default="gaps.png", metavar="FILE", help="the histogram (.png, .svg, .pdf)")
+    thresholds.add_argument(
+        "--out", default="gaps.png", metavar="FILE", help="the histogram (.png, .svg, .pdf)"
+    )
 
     train = command(
         "train", "train a model on an event log", "train --data data --preset best --out run"
@@ -101,7 +123,9 @@ def build_parser() -> argparse.ArgumentParser:
     train.add_argument("--preset", default="best", choices=sorted(PRESETS))
     train.add_argument("--out", required=True, metavar="DIR", help="the run's folder")
     train.add_argument("--resume", action="store_true", help="go on after the last whole epoch")
-    train.add_argument("--split-seed", type=int, default=0, help="of the split into users (default 0)")
+    train.add_argument(
+        "--split-seed", type=int, default=0, help="of the split into users (default 0)"
+    )
     _training_arguments(train)
 
     evaluate = command(
@@ -112,7 +136,11 @@ def build_parser() -> argparse.ArgumentParser:
     evaluate.add_argument("--run", required=True, metavar="DIR", help="a trained run")
     evaluate.add_argument("--data", metavar="DIR", help="its event log, if that was moved")
     evaluate.add_argument(
-        "--beside", metavar="RUN", action="append", default=[], help="show another judged run's figures beside"
+        "--beside",
+        metavar="RUN",
+        action="append",
+        default=[],
+        help="show another judged run's figures beside",
     )
 
     recommend = command(
@@ -122,15 +150,23 @@ def build_parser() -> argparse.ArgumentParser:
     )
     recommend.add_argument("--run", required=True, metavar="DIR", help="a trained run")
     recommend.add_argument(
-        "--history", default="", help="item ids, oldest first: a,b,c, or a JSON list for ids with commas"
+        "--history",
+        default="",
+        help="item ids, oldest first: a,b,c, or a JSON list for ids with commas",
     )
-    recommend.add_argument("--times", help="their Unix seconds, likewise; left out: the data's median gap apart")
-    recommend.add_argument("--user", metavar="NAME=VALUE", action="append", default=[], help="a user feature")
+    recommend.add_argument(
+        "--times", help="their Unix seconds, likewise; left out: the data's median gap apart"
+    )
+    recommend.add_argument(
+        "--user", metavar="NAME=VALUE", action="append", default=[], help="a user feature"
+    )
     when = recommend.add_mutually_exclusive_group()
     when.add_argument("--gap", type=int, help="seconds since the last event (default 0)")
     when.add_argument("--query-time", type=int, help="Unix seconds of the query")
     recommend.add_argument("-k", type=int, default=10, help="how many items (default 10)")
-    recommend.add_argument("--exclude-seen", action="store_true", help="leave out items of the history")
+    recommend.add_argument(
+        "--exclude-seen", action="store_true", help="leave out items of the history"
+    )
 
     export = command(
         "export",
@@ -144,7 +180,11 @@ def build_parser() -> argparse.ArgumentParser:
 
 def _training_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
-        "--set", metavar="KEY=VALUE", action="append", default=[], help="change a setting, such as units=64"
+        "--set",
+        metavar="KEY=VALUE",
+        action="append",
+        default=[],
+        help="change a setting, such as units=64",
     )
     parser.add_argument("--seed", type=int, help="of weights, order and dropout (default 0)")
 
@@ -168,13 +208,19 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print(f"tfhrnn {parsed.command}: {error}", file=sys.stderr)
         return 2
     except KeyboardInterrupt:
-        print(f"\ntfhrnn {parsed.command}: stopped; finished epochs and files are kept", file=sys.stderr)
+        print(
+            f"\ntfhrnn {parsed.command}: stopped; finished epochs and files are kept",
+            file=sys.stderr,
+        )
         return 130
     except BrokenPipeError:
         # The reader (head, less) has gone; there is no one left to tell.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
     except OSError as error:
-        print(f"tfhrnn {parsed.command}: {error.filename or 'a file'}: {error.strerror}", file=sys.stderr)
+        print(
+            f"tfhrnn {parsed.command}: {error.filename or 'a file'}: {error.strerror}",
+            file=sys.stderr,
+        )
         return 2
     return 0

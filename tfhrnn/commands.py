@@ -15,7 +15,14 @@ from tfhrnn.config import Config, preset
 from tfhrnn.data.event_log import EventLog, write_event_log
 from tfhrnn.data.feature_choice import choose_features
 from tfhrnn.data.movielens import load_movielens
-from tfhrnn.data.sessions import describe_seconds, gap_quantiles, gaps, level_shares, propose_thresholds
+from tfhrnn.data.sessions import (
+    DEFAULT_THRESHOLDS,
+    describe_seconds,
+    gap_quantiles,
+    gaps,
+    level_shares,
+    propose_thresholds,
+)
 from tfhrnn.data.summary import print_summary, summarize
 from tfhrnn.errors import ConfigError
 from tfhrnn.evaluation.result import merge
@@ -31,12 +38,15 @@ def run(arguments: argparse.Namespace) -> None:
     """
     console = Console()
     name = arguments.command.replace("-", "_")
-    # The JSON's place is tried first: an hour's training should not end at a folder that is missing.
+    # The JSON's place is tried first: an hour's training should not end at a folder that is
+    # missing.
     target = None if arguments.json is None else _json_target(arguments.json)
     found = globals()[f"_{name}"](arguments, console)
     if target is not None:
         temporary = target.with_name(f".{target.name}.tmp")
-        temporary.write_text(json.dumps(found, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+        temporary.write_text(
+            json.dumps(found, indent=2, ensure_ascii=False) + "\n", encoding="utf-8"
+        )
         temporary.replace(target)
 
 
@@ -64,14 +74,16 @@ def _quickstart(arguments: argparse.Namespace, console: Console) -> dict[str, An
 
 
 def _prepare(arguments: argparse.Namespace, console: Console) -> dict[str, Any]:
-    thresholds = {}
+    thresholds: tuple[int, ...] = DEFAULT_THRESHOLDS
     if arguments.thresholds:
-        thresholds = {"thresholds": preset("hrnn", {"thresholds": arguments.thresholds}).model.thresholds}
+        thresholds = preset("hrnn", {"thresholds": arguments.thresholds}).model.thresholds
     if arguments.movielens:
         movielens = load_movielens(
-            arguments.movielens, arguments.source, notify=lambda line: console.print(line, highlight=False)
+            arguments.movielens,
+            arguments.source,
+            notify=lambda line: console.print(line, highlight=False),
         )
-        log = movielens.write(arguments.out, **thresholds)
+        log = movielens.write(arguments.out, thresholds=thresholds)
     else:
         log = write_event_log(
             Path(arguments.interactions),
@@ -85,7 +97,7 @@ def _prepare(arguments: argparse.Namespace, console: Console) -> dict[str, Any]:
             separator=arguments.separator,
             name=Path(arguments.interactions).stem,
             keep_duplicates=arguments.keep_duplicates,
-            **thresholds,
+            thresholds=thresholds,
         )
     summary = summarize(log)
     print_summary(summary, console)
@@ -108,7 +120,9 @@ def _propose_thresholds(arguments: argparse.Namespace, console: Console) -> dict
         table.add_row(str(level), describe_seconds(start), f"{share:.1%}")
     console.print(table)
     text = ",".join(map(str, proposed))
-    console.print(f"histogram: {arguments.out}\nuse them: --thresholds {text} (prepare)", highlight=False)
+    console.print(
+        f"histogram: {arguments.out}\nuse them: --thresholds {text} (prepare)", highlight=False
+    )
     return {
         "thresholds": list(proposed),
         "level_shares": shares.tolist(),
@@ -124,10 +138,16 @@ def _train(arguments: argparse.Namespace, console: Console) -> dict[str, Any]:
     log = EventLog.open(arguments.data)
     recommender = HRNNRecommender(config)
     recommender._own_thresholds = any(pair.startswith("thresholds=") for pair in arguments.set)
-    recommender.fit(log, run=arguments.out, resume=arguments.resume, split_seed=arguments.split_seed)
+    recommender.fit(
+        log, run=arguments.out, resume=arguments.resume, split_seed=arguments.split_seed
+    )
     assert recommender.run is not None
     epochs = recommender.run.epochs()
-    best = epochs.sort("val_perplexity")[0] if epochs["val_perplexity"].dtype.is_numeric() else epochs[-1]
+    best = (
+        epochs.sort("val_perplexity")[0]
+        if epochs["val_perplexity"].dtype.is_numeric()
+        else epochs[-1]
+    )
     console.print(
         f"run: {arguments.out} (best epoch {best['epoch'][0]} of {len(epochs)}, "
         f"validation perplexity {best['val_perplexity'][0]:.1f})\n"
@@ -163,7 +183,11 @@ def _recommend(arguments: argparse.Namespace, console: Console) -> dict[str, Any
 
     recommender = HRNNRecommender.load(arguments.run)
     history = _list(arguments.history, "--history")
-    times = None if arguments.times is None else [[_whole(t) for t in _list(arguments.times, "--times")]]
+    times = (
+        None
+        if arguments.times is None
+        else [[_whole(t) for t in _list(arguments.times, "--times")]]
+    )
     found = recommender.recommend(
         [history],
         k=arguments.k,
@@ -175,11 +199,15 @@ def _recommend(arguments: argparse.Namespace, console: Console) -> dict[str, Any
     )
     unknown = [item for item in history if recommender.catalogue.index_of(item) == 1]
     if unknown:
-        console.print(f"not in the catalogue, read as unknown items: {', '.join(unknown)}", highlight=False)
+        console.print(
+            f"not in the catalogue, read as unknown items: {', '.join(unknown)}", highlight=False
+        )
     level = int(found["level"][0]) if len(found) else None
     table = Table(title=f"gap level {level}")
     for column in ("rank", "item", "title", "log probability"):
-        table.add_column(column, justify="right" if column in ("rank", "log probability") else "left")
+        table.add_column(
+            column, justify="right" if column in ("rank", "log probability") else "left"
+        )
     for row in found.iter_rows(named=True):
         table.add_row(str(row["rank"]), row["item"], row["title"], f"{row['log_probability']:.3f}")
     console.print(table)
@@ -210,11 +238,15 @@ def _features(
     if stated is not None:
         if table is None:
             option = "--items" if role == "item_id" else "--users"
-            raise ConfigError(f"got features {', '.join(stated)} without a table, expected {option} too")
+            raise ConfigError(
+                f"got features {', '.join(stated)} without a table, expected {option} too"
+            )
         return tuple(stated)
     chosen = choose_features(_path(table), role)
     if chosen:
-        console.print(f"features of {table}, chosen by content: {', '.join(chosen)}", highlight=False)
+        console.print(
+            f"features of {table}, chosen by content: {', '.join(chosen)}", highlight=False
+        )
     return chosen
 
 

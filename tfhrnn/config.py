@@ -1,7 +1,8 @@
 """Settings: frozen dataclasses checked on construction, and presets named after the recipes.
 
-A preset is the difference from the defaults and nothing else. `Config.with_settings({"units": "64"})` is what the
-command line's `--set units=64` calls: names are unique over both parts, values are parsed by the field's type.
+A preset is the difference from the defaults and nothing else. `Config.with_settings({"units":
+"64"})` is what the command line's `--set units=64` calls: names are unique over both parts, values
+are parsed by the field's type.
 """
 
 from __future__ import annotations
@@ -40,8 +41,10 @@ class ModelConfig:
       time_bumps: radial bumps over the data's time range that encode the query time; 0 for none.
       position_input: read log(1 + steps since the user's start).
       item_statistics: add popularity, mean feedback and entry date to the item features.
-      seen_bias: learn one scalar added to the logits of items among the user's last `seen_items` distinct ones.
-      seen_items: how many distinct items that set holds; fixed, so that a served state has a bounded size.
+      seen_bias: learn one scalar added to the logits of items among the user's last `seen_items`
+        distinct ones.
+      seen_items: how many distinct items that set holds; fixed, so that a served state has a
+        bounded size.
       mix_rule: how λ is drawn in training: per item, one per update, or not at all.
       mix: λ of known items at inference (cold ones take 1), and everywhere if the rule is "fixed".
       level_width: width of the level embedding.
@@ -74,8 +77,15 @@ class ModelConfig:
 
     def __post_init__(self) -> None:
         for name in ("units", "layers", "seen_items", "level_width", "feature_width"):
-            _check(getattr(self, name) >= 1, name, getattr(self, name), "a whole number of at least 1")
-        _check(self.time_bumps == 0 or self.time_bumps >= 2, "time_bumps", self.time_bumps, "0, or 2 and more")
+            _check(
+                getattr(self, name) >= 1, name, getattr(self, name), "a whole number of at least 1"
+            )
+        _check(
+            self.time_bumps == 0 or self.time_bumps >= 2,
+            "time_bumps",
+            self.time_bumps,
+            "0, or 2 and more",
+        )
         for name in ("embedding_dropout", "output_dropout"):
             _check(0 <= getattr(self, name) < 1, name, getattr(self, name), "a share in [0, 1)")
         _check(0 <= self.mix <= 1, "mix", self.mix, "a share in [0, 1]")
@@ -107,8 +117,10 @@ class TrainingConfig:
       clip_norm: largest norm of all gradients together.
       patience: epochs without a better validation perplexity before training stops.
       shuffle_ties: draw the order within equal timestamps anew each epoch.
-      tied_targets: most items of a tied step's remaining set that share the target; 1 for the next item alone.
-      unknown_rate: share of input ids replaced by the unknown item, so that its embedding is trained.
+      tied_targets: most items of a tied step's remaining set that share the target; 1 for the next
+        item alone.
+      unknown_rate: share of input ids replaced by the unknown item, so that its embedding is
+        trained.
       seen_bias_rate: the seen-item scalar's learning rate as a multiple of the others'.
       seed: of users' order, ties, weights, dropout and λ.
     """
@@ -129,7 +141,9 @@ class TrainingConfig:
 
     def __post_init__(self) -> None:
         for name in ("epochs", "batch_size", "bptt", "patience", "tied_targets"):
-            _check(getattr(self, name) >= 1, name, getattr(self, name), "a whole number of at least 1")
+            _check(
+                getattr(self, name) >= 1, name, getattr(self, name), "a whole number of at least 1"
+            )
         for name in ("learning_rate", "clip_norm", "seen_bias_rate"):
             _check(getattr(self, name) > 0, name, getattr(self, name), "a positive number")
         _check(self.weight_decay >= 0, "weight_decay", self.weight_decay, "0 or a positive number")
@@ -149,7 +163,8 @@ class Config:
         """A copy with fields replaced by name.
 
         Args:
-          settings: field name to value; text is parsed by the field's type ("64", "true", "60,3600").
+          settings: field name to value; text is parsed by the field's type ("64", "true",
+            "60,3600").
 
         Raises:
           ConfigError: no such field, or a value that it cannot take.
@@ -204,12 +219,14 @@ def _parse(name: str, value: object, kind: Any) -> object:
     except (ValueError, KeyError, TypeError) as error:
         if isinstance(error, ConfigError):
             raise
-        expected = {bool: "true or false", int: "a whole number", float: "a number"}.get(kind, "whole numbers")
+        expected = {bool: "true or false", int: "a whole number", float: "a number"}.get(
+            kind, "whole numbers"
+        )
         raise ConfigError(f"{name}: got {value!r}, expected {expected}") from None
 
 
-# The paper's own models are `hrnn` and `hrnn-metadata`, after Amazon Personalize's recipes; `best` adds what measured
-# well on ml-100k (README, "Results").
+# The paper's own models are `hrnn` and `hrnn-metadata`, after Amazon Personalize's recipes; `best`
+# adds what measured well on ml-100k (README, "Results").
 PRESETS: dict[str, dict[str, object]] = {
     "hrnn": {},
     "hrnn-metadata": {"item_features": True, "feedback": True, "user_features": True},

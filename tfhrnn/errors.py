@@ -1,7 +1,8 @@
 """One base error for everything a caller can put right.
 
-A message says where (file, row, column), what was found, what was expected, and how many more there are like it. The
-command line turns any `TfhrnnError` into one line on standard error and exit code 2.
+A message says where (file, row, column), what was found, what was expected, and how many more there
+are like it. The command line turns any `TfhrnnError` into one line on standard error and exit code
+2.
 """
 
 from __future__ import annotations
@@ -26,7 +27,8 @@ class DataError(TfhrnnError):
 
     >>> print(DataError("ratings.csv", found="'2021-13-01'", expected="Unix seconds or ISO 8601",
     ...                 row=17, column="timestamp", more=3))
-    ratings.csv, row 17, column timestamp: got '2021-13-01', expected Unix seconds or ISO 8601 (3 more rows like it)
+    ratings.csv, row 17, column timestamp: got '2021-13-01', expected Unix seconds or ISO 8601 (3
+    more rows like it)
     """
 
     def __init__(
@@ -44,7 +46,9 @@ class DataError(TfhrnnError):
             where.append(f"row {row}")
         if column is not None:
             where.append(f"column {column}")
-        tail = f" ({more} more rows like it)" if more > 1 else " (1 more row like it)" if more else ""
+        tail = (
+            f" ({more} more rows like it)" if more > 1 else " (1 more row like it)" if more else ""
+        )
         super().__init__(f"{', '.join(where)}: got {found}, expected {expected}{tail}")
         self.source, self.row, self.column, self.more = str(source), row, column, more
 

@@ -1,7 +1,7 @@
 """Writing a predictor as a SavedModel that TensorFlow Serving loads, with a model card beside it.
 
-A new numbered version folder appears under its name only when it is whole: it is written under a temporary name, which
-servers ignore, and then renamed.
+A new numbered version folder appears under its name only when it is whole: it is written under a
+temporary name, which servers ignore, and then renamed.
 """
 
 from __future__ import annotations
@@ -46,7 +46,9 @@ def export(predictor: Predictor, out: str | Path, card: Mapping[str, Any]) -> Pa
         extra = temporary / "assets.extra"
         extra.mkdir()
         card = {**card, "version": version}
-        (extra / "model_card.json").write_text(json.dumps(card, indent=2, ensure_ascii=False) + "\n")
+        (extra / "model_card.json").write_text(
+            json.dumps(card, indent=2, ensure_ascii=False) + "\n"
+        )
         (extra / "model_card.md").write_text(card_text(card))
         temporary.rename(base / str(version))
     except (OSError, tf.errors.OpError) as error:

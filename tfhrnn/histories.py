@@ -1,7 +1,7 @@
 """Users' histories as the predictor's inputs: padded arrays by name.
 
-Histories come from an event log, from a table, or as plain lists of ids; what a caller leaves out (times, feedback) is
-filled in by stated rules.
+Histories come from an event log, from a table, or as plain lists of ids; what a caller leaves out
+(times, feedback) is filled in by stated rules.
 """
 
 from __future__ import annotations
@@ -14,9 +14,9 @@ import numpy as np
 import numpy.typing as npt
 import polars as pl
 
+from tfhrnn.data.catalogue import FIRST_ITEM
 from tfhrnn.data.event_log import EventLog
 from tfhrnn.data.facts import TrainingFacts
-from tfhrnn.data.catalogue import FIRST_ITEM
 from tfhrnn.data.features import FeatureSpec
 from tfhrnn.data.sources import TableSource
 from tfhrnn.data.tables import read_interactions
@@ -85,8 +85,8 @@ class Histories:
     ) -> Histories:
         """Plain lists of ids.
 
-        Without times, events stand the training data's median gap apart and end with its last event. Without feedback,
-        it is unknown.
+        Without times, events stand the training data's median gap apart and end with its last
+        event. Without feedback, it is unknown.
 
         Raises:
           DataError: lists of unlike lengths.
@@ -103,7 +103,11 @@ class Histories:
             for row, (given, wanted) in enumerate(zip(lists, items, strict=True), 1):
                 if len(given) != len(wanted):
                     raise DataError(
-                        "history", row=row, column=name, found=f"{len(given)} values", expected=f"{len(wanted)}"
+                        "history",
+                        row=row,
+                        column=name,
+                        found=f"{len(given)} values",
+                        expected=f"{len(wanted)}",
                     )
         names = [str(row) for row in range(len(items))]
         return cls(names, items, times, feedback, user_columns or {})
@@ -112,7 +116,7 @@ class Histories:
     def from_table(
         cls, table: TableSource, *, user_columns: Mapping[str, Sequence[Any]] | None = None
     ) -> Histories:
-        """A table of interactions: a history a user, in order of first appearance, equal times in row order.
+        """A table of interactions: a history a user, equal times in row order.
 
         Raises:
           DataError: the table cannot be read.

@@ -1,9 +1,9 @@
-"""From raw string ids to recommendations: one `tf.Module` that scores in process and *is* the SavedModel.
+"""From raw string ids to recommendations: one `tf.Module` that *is* the SavedModel.
 
-A history becomes the same steps that training reads (start event, items, the gap to the next event, the query time at
-the last step); the decoder scores the whole catalogue; filters come after the log-softmax, so that log-probabilities
-are over all items whatever is filtered, and before top-k, so that k answers come back where k candidates exist.
-Standard TensorFlow ops only.
+A history becomes the same steps that training reads (start event, items, the gap to the next event,
+the query time at the last step); the decoder scores the whole catalogue; filters come after the
+log-softmax, so that log-probabilities are over all items whatever is filtered, and before top-k, so
+that k answers come back where k candidates exist. Standard TensorFlow ops only.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from tfhrnn.models.hrnn import HRNN
 
 
 class Events(NamedTuple):
-    """A window's inputs, `[batch, steps]` each (`user` with a width); what `EventEmbedding` reads."""
+    """A window's inputs for `EventEmbedding`, `[batch, steps]` each (`user` with a width)."""
 
     item: tf.Tensor
     level: tf.Tensor
@@ -43,13 +43,17 @@ class Predictor(tf.Module):
       user_features: how raw user columns are encoded, where the model reads them.
     """
 
-    def __init__(self, model: HRNN, catalogue: Catalogue, user_features: FeatureSet | None = None) -> None:
+    def __init__(
+        self, model: HRNN, catalogue: Catalogue, user_features: FeatureSet | None = None
+    ) -> None:
         super().__init__(name="predictor")
         config = model.config
         self.thresholds, self.start_level = config.thresholds, config.start_level
         self.num_items, self.seen_items = catalogue.num_items, config.seen_items
         self.uses_feedback = config.feedback
-        self._user_specs = tuple(user_features.specs) if config.user_features and user_features else ()
+        self._user_specs = (
+            tuple(user_features.specs) if config.user_features and user_features else ()
+        )
         self.item_ids = tf.constant(catalogue.ids)
         self._index = _table(catalogue.ids, first=FIRST_ITEM, default=UNKNOWN)
         self._user_encoders = [_FeatureEncoder(spec) for spec in self._user_specs]
@@ -57,12 +61,16 @@ class Predictor(tf.Module):
         self.weights = tf.Variable(weights, trainable=False, name="item_weights")
         self.bias = tf.Variable(bias, trainable=False, name="item_bias")
         seen_bias = model.decoder.seen_bias
-        self.seen_bias = tf.Variable(0.0 if seen_bias is None else seen_bias, trainable=False, name="seen_bias")
-        # Keras layers are kept out of the module's attributes (a lambda is not tracked), so that saving writes their
-        # variables and our graph instead of every layer's own functions.
+        self.seen_bias = tf.Variable(
+            0.0 if seen_bias is None else seen_bias, trainable=False, name="seen_bias"
+        )
+        # Keras layers are kept out of the module's attributes (a lambda is not tracked), so that
+        # saving writes their variables and our graph instead of every layer's own functions.
         layers = (model.event_embedding, model.tower)
         self._layers = lambda: layers
-        self.layer_variables = [v for layer in layers for v in layer.variables if v.dtype != tf.int64]
+        self.layer_variables = [
+            v for layer in layers for v in layer.variables if v.dtype != tf.int64
+        ]
         self.recommend = self._recommend_function()
 
     def signature(self) -> dict[str, tf.TensorSpec]:
@@ -102,8 +110,12 @@ class Predictor(tf.Module):
         """
         arrays = self.inputs(histories, query_time=query_time, k=k, exclude_seen=exclude_seen)
         specs = self.signature()
-        found = self.recommend(**{name: tf.constant(arrays[name], spec.dtype) for name, spec in specs.items()})
-        return np.char.decode(found["items"].numpy().astype(bytes), "utf-8"), found["log_probabilities"].numpy()
+        found = self.recommend(
+            **{name: tf.constant(arrays[name], spec.dtype) for name, spec in specs.items()}
+        )
+        return np.char.decode(found["items"].numpy().astype(bytes), "utf-8"), found[
+            "log_probabilities"
+        ].numpy()
 
     def inputs(
         self,
@@ -124,14 +136,17 @@ class Predictor(tf.Module):
 
     def levels(self, gap_seconds: npt.NDArray[np.int64]) -> npt.NDArray[np.int32]:
         """Levels of gaps, `[n]`."""
-        return np.searchsorted(np.asarray(self.thresholds), gap_seconds, side="right").astype(np.int32)
+        return np.searchsorted(np.asarray(self.thresholds), gap_seconds, side="right").astype(
+            np.int32
+        )
 
     def _recommend(self, inputs: Mapping[str, tf.Tensor]) -> dict[str, tf.Tensor]:
         """Top-k ids and log-probabilities.
 
-        `history` `[batch, time]` ids padded with "" at the end, `times` their Unix seconds (a time before the one in
-        front counts as a gap of 0), `feedback` with NaN for unknown, `query_time`, `k` (1 and more; cut at the
-        catalogue's size) and `exclude_seen` `[batch]`. Out come `[batch, max k]`, "" and −inf where a row has fewer.
+        `history` `[batch, time]` ids padded with "" at the end, `times` their Unix seconds (a time
+        before the one in front counts as a gap of 0), `feedback` with NaN for unknown,
+        `query_time`, `k` (1 and more; cut at the catalogue's size) and `exclude_seen` `[batch]`.
+        Out come `[batch, max k]`, "" and −inf where a row has fewer.
         """
         history, k = inputs["history"], inputs["k"]
         given = tf.cast(history != "", tf.int32)
@@ -172,18 +187,23 @@ class Predictor(tf.Module):
             "log_probabilities": tf.where(valid, best, -np.inf),
         }
 
-    def _events(self, index: tf.Tensor, length: tf.Tensor, inputs: Mapping[str, tf.Tensor]) -> Events:
-        """The steps of each history: the start event, then every item; past a row's length they mean nothing."""
+    def _events(
+        self, index: tf.Tensor, length: tf.Tensor, inputs: Mapping[str, tf.Tensor]
+    ) -> Events:
+        """Each history's steps: the start event, then every item; past the end, anything."""
         times = inputs["times"]
         batch, steps = tf.shape(index)[0], tf.shape(index)[1] + 1
         step = tf.broadcast_to(tf.range(steps)[tf.newaxis], [batch, steps])
         column = tf.zeros([batch, 1], tf.int64)
         asked = tf.where(
-            step == length[:, tf.newaxis], inputs["query_time"][:, tf.newaxis], tf.concat([times, column], axis=1)
+            step == length[:, tf.newaxis],
+            inputs["query_time"][:, tf.newaxis],
+            tf.concat([times, column], axis=1),
         )
         gap = tf.maximum(asked - tf.concat([asked[:, :1], times], axis=1), 0)
         level = tf.reduce_sum(
-            tf.cast(gap[..., tf.newaxis] >= tf.constant(self.thresholds, tf.int64), tf.int32), axis=-1
+            tf.cast(gap[..., tf.newaxis] >= tf.constant(self.thresholds, tf.int64), tf.int32),
+            axis=-1,
         )
         unknown = tf.fill([batch, 1], np.float32(np.nan))
         feedback = inputs.get("feedback", tf.fill(tf.shape(index), np.float32(np.nan)))
@@ -203,14 +223,18 @@ class Predictor(tf.Module):
         )
 
     def _seen(self, index: tf.Tensor, given: tf.Tensor) -> tf.Tensor:
-        """Whether each item is among a row's last `seen_items` distinct ones: `[batch, items]` bool."""
+        """Whether an item is among a row's last `seen_items` distinct ones, `[batch, items]`."""
         batch, time = tf.unstack(tf.shape(index))
         row = tf.repeat(tf.range(batch)[:, tf.newaxis], time, axis=1)
         place = tf.where(given == 1, tf.range(time)[tf.newaxis], -1)
         blank = tf.fill([batch, self.num_items + FIRST_ITEM], -1)
-        last = tf.tensor_scatter_nd_max(blank, tf.stack([row, index], axis=-1), place)[:, FIRST_ITEM:]
+        last = tf.tensor_scatter_nd_max(blank, tf.stack([row, index], axis=-1), place)[
+            :, FIRST_ITEM:
+        ]
         size = min(self.seen_items, self.num_items)
-        oldest = tf.math.top_k(last, size).values[:, -1:]  # the size-th most recent item's last place, or -1
+        oldest = tf.math.top_k(last, size).values[
+            :, -1:
+        ]  # the size-th most recent item's last place, or -1
         return last >= tf.maximum(oldest, 0)
 
 

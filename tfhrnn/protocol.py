@@ -1,6 +1,7 @@
 """How a result was judged, as one frozen record with a hash.
 
-Two results may be compared only where their hashes agree; `require_same` refuses otherwise and names what differs.
+Two results may be compared only where their hashes agree; `require_same` refuses otherwise and
+names what differs.
 """
 
 from __future__ import annotations
@@ -89,5 +90,9 @@ def require_same(first: Protocol, second: Protocol) -> None:
     if first.hash == second.hash:
         return
     a, b = first.to_dict(), second.to_dict()
-    differing = [f"{key} ({a[key]!r} and {b[key]!r})" for key in a if key != "hash" and a[key] != b[key]]
-    raise ProtocolError("these results cannot be compared, their protocols differ in " + ", ".join(differing))
+    differing = [
+        f"{key} ({a[key]!r} and {b[key]!r})" for key in a if key != "hash" and a[key] != b[key]
+    ]
+    raise ProtocolError(
+        "these results cannot be compared, their protocols differ in " + ", ".join(differing)
+    )

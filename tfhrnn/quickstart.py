@@ -1,7 +1,7 @@
-"""The main job end to end on MovieLens 100K: fetch, encode, train, judge, report, export, serve, and prove it.
+"""The main job end to end on MovieLens 100K, from fetching to a served and proved model.
 
-Proof: the served model is asked over HTTP for the log-probability of test users' targets, and the perplexity of its
-answers stands beside the evaluator's on the same targets.
+Proof: the served model is asked over HTTP for the log-probability of test users' targets, and the
+perplexity of its answers stands beside the evaluator's on the same targets.
 """
 
 from __future__ import annotations
@@ -16,9 +16,9 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-import serving
 from rich.console import Console
 
+import serving
 from tfhrnn.config import Config
 from tfhrnn.data.event_log import EventLog
 from tfhrnn.data.movielens import load_movielens
@@ -49,7 +49,8 @@ def quickstart(
     """Runs the main job.
 
     Args:
-      out: gets data/, run/, models/ and, with `paper`, run-paper/; what an earlier quickstart left there is replaced.
+      out: gets data/, run/, models/ and, with `paper`, run-paper/; what an earlier quickstart left
+        there is replaced.
       config: of the model.
       source: where MovieLens 100K comes from, see `load_movielens`.
       paper: also train the paper's preset, `hrnn-metadata`.
@@ -58,7 +59,8 @@ def quickstart(
       console: where to print.
 
     Returns:
-      The result: dataset, protocol, figures by model, gap sweep, served proof, seconds and peak memory.
+      The result: dataset, protocol, figures by model, gap sweep, served proof, seconds and peak
+      memory.
 
     Raises:
       TfhrnnError: the data cannot be had, or `out` cannot be written.
@@ -69,7 +71,9 @@ def quickstart(
     run_path, base = _fresh(out / "run"), out / "models" / MODEL_NAME
 
     with _timed(seconds, "prepare"):
-        movielens = load_movielens("ml-100k", source, notify=lambda line: console.print(line, highlight=False))
+        movielens = load_movielens(
+            "ml-100k", source, notify=lambda line: console.print(line, highlight=False)
+        )
         log = movielens.write(out / "data")
         summary = summarize(log)
         print_summary(summary, console)
@@ -80,7 +84,9 @@ def quickstart(
         if paper:
             console.rule("training the paper's preset hrnn-metadata")
             settings = {"seed": config.training.seed}
-            models.append(HRNNRecommender("hrnn-metadata", **settings).fit(log, run=_fresh(out / "run-paper")))
+            models.append(
+                HRNNRecommender("hrnn-metadata", **settings).fit(log, run=_fresh(out / "run-paper"))
+            )
     with _timed(seconds, "evaluate"):
         result = models[0].evaluate()
         for other in models[1:]:
@@ -128,7 +134,9 @@ def _fresh(path: Path) -> Path:
     """A path for a new run: an earlier run there is removed, anything else refused."""
     if path.exists():
         if not (path / "run.json").is_file():
-            raise RunError(f"{path}: got something that is no run, expected a free place; choose another --out")
+            raise RunError(
+                f"{path}: got something that is no run, expected a free place; choose another --out"
+            )
         shutil.rmtree(path)
     return path
 
@@ -145,7 +153,8 @@ def _print(result: dict[str, Any], version: Path, console: Console, out: Path) -
     print_result(result, console)
     served = result["served"]
     console.print(
-        f"served = evaluated: {served['perplexity']:.4f} over HTTP, {served['evaluated_perplexity']:.4f} in process, "
+        f"served = evaluated: {served['perplexity']:.4f} over HTTP, "
+        f"{served['evaluated_perplexity']:.4f} in process, "
         f"on the same {served['targets']:,} targets",
         highlight=False,
     )
@@ -153,7 +162,8 @@ def _print(result: dict[str, Any], version: Path, console: Console, out: Path) -
         best = row["top"][0]
         title = best["title"] or best["item"]
         console.print(
-            f"asked after {row['gap_seconds']:>6} s (level {row['level']}): {title}, {best['genres']}, "
+            f"asked after {row['gap_seconds']:>6} s (level {row['level']}): {title}, "
+            f"{best['genres']}, "
             f"log p {best['log_probability']:.2f}, popularity {best['popularity']:.6f}",
             highlight=False,
         )
@@ -162,9 +172,11 @@ def _print(result: dict[str, Any], version: Path, console: Console, out: Path) -
     body = json.dumps({"inputs": result["example_request"]})
     console.print(
         f"\nreport: {result['report']}\nmodel: {version}\n\nnext, serve it:\n"
-        f"  {command} -m serving --model_name={MODEL_NAME} --model_base_path={base} --rest_api_port=8501\n"
+        f"  {command} -m serving --model_name={MODEL_NAME} --model_base_path={base} "
+        f"--rest_api_port=8501\n"
         f"ask it:\n  curl -d '{body}' http://127.0.0.1:8501/v1/models/{MODEL_NAME}:predict\n"
-        f"train on your own table:\n  {command} -m tfhrnn prepare --interactions clicks.csv --out {out}/my-data && "
+        f"train on your own table:\n"
+        f"  {command} -m tfhrnn prepare --interactions clicks.csv --out {out}/my-data && "
         f"{command} -m tfhrnn train --data {out}/my-data --out {out}/my-run",
         highlight=False,
         soft_wrap=True,

@@ -1,15 +1,15 @@
 """The estimator: from tables to a trained, judged and exported model in a few lines.
 
-    recommender = HRNNRecommender("best").fit(interactions, items=movies, item_features=["genres:multi-hot"])
-    recommender.evaluate()["perplexity"]
-    recommender.recommend([["1", "32", "47"]], k=10, gap=3600)
-    recommender.export("models/tfhrnn")
+recommender = HRNNRecommender("best").fit(interactions, items=movies,
+item_features=["genres:multi-hot"]) recommender.evaluate()["perplexity"]
+recommender.recommend([["1", "32", "47"]], k=10, gap=3600) recommender.export("models/tfhrnn")
 """
 
 from __future__ import annotations
 
 import shutil
 import tempfile
+import weakref
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -41,20 +41,23 @@ class HRNNRecommender:
 
     Args:
       config: a `Config`, or a preset's name: "hrnn", "hrnn-metadata" or "best".
-      **settings: changes to it by name, such as `units=64`.
+      **settings: changes to it by name, such as `units=64`. Thresholds that are neither given here
+        nor other than the default in `config` are those of the event log.
 
     Raises:
       ConfigError: unknown preset, setting or value.
     """
 
-    def __init__(self, config: Config | str = "best", **settings: object) -> None:
-        self.config = preset(config, settings) if isinstance(config, str) else config.with_settings(settings)
-        self._own_thresholds = "thresholds" in settings
+    def __init__(self, config: Config | str = "best", /, **settings: object) -> None:
+        self.config = (
+            preset(config, settings) if isinstance(config, str) else config.with_settings(settings)
+        )
+        changed = self.config.model.thresholds != ModelConfig().thresholds
+        self._thresholds_are_given = changed or "thresholds" in settings
         self.run: RunFolder | None = None
         self.log: EventLog | None = None
         self.model: HRNN | None = None
         self._predictor: Predictor | None = None
-        self._temporary: tempfile.TemporaryDirectory[str] | None = None
 
     def fit(
         self,
@@ -80,7 +83,8 @@ class HRNNRecommender:
           item_features: as "genres:multi-hot"; left out, columns are chosen by their content.
           user_features: likewise for the user table.
           columns: role to column name where names are not known ones, such as {"user_id": "who"}.
-          run: folder of the run; a temporary one if left out, gone with this object.
+          run: folder of the run; a temporary one if left out, gone with this object. The event log
+            of tables stands beside it, as `<run>-data`; one left by an earlier fit is replaced.
           resume: go on with the run that stands in `run`.
           split_seed: of the split into training, validation and test users.
           callbacks: further Keras callbacks.
@@ -91,68 +95,68 @@ class HRNNRecommender:
 
         Raises:
           DataError: a table that cannot be read.
-          RunError: `run` holds something else.
+          RunError: `run` holds something already, or on `resume` another run or other data.
         """
-        if run is None:
-            self._temporary = tempfile.TemporaryDirectory(prefix="tfhrnn-")
-            run = Path(self._temporary.name) / "run"
-        data: Path | None = None
+        path = self._temporary_folder() / "run" if run is None else Path(run)
+        resumed = RunFolder(path).require() if resume and path.exists() else None
+        if resumed is None:
+            RunFolder(path).require_free()
         if isinstance(interactions, EventLog):
-            self.log, data = interactions, interactions.directory
+            log = interactions
         else:
-            data = Path(run).with_name(Path(run).name + "-data")
-            self.log = write_event_log(
-                interactions,
-                data,
-                items=items,
-                users=users,
-                item_features=choose_features(items, "item_id") if item_features is None else item_features,
-                user_features=choose_features(users, "user_id") if user_features is None else user_features,
-                columns=columns,
-                name=Path(interactions).stem if isinstance(interactions, (str, Path)) else "frame",
-            )
-        return self._fit_log(data, Path(run), resume, split_seed, callbacks, verbose)
-
-    def _fit_log(
-        self,
-        data: Path | None,
-        path: Path,
-        resume: bool,
-        split_seed: int,
-        callbacks: Sequence[tf.keras.callbacks.Callback],
-        verbose: int | str,
-    ) -> HRNNRecommender:
-        assert self.log is not None
-        if resume and path.exists():
-            self.run = RunFolder(path).require()
-            if self.run.description["fingerprint"] != self.log.fingerprint:
-                raise RunError(f"{path}: got a run on other data, expected to resume on the same events")
-            self.config = self.run.config
-        else:
-            if not self._own_thresholds and self.config.model.thresholds == ModelConfig().thresholds:
-                self.config = self.config.with_settings({"thresholds": self.log.thresholds})
-            parts = split_users(self.log.num_users, split_seed)
-            training = np.flatnonzero(parts == Part.TRAIN)
-            self.run = RunFolder.create(
-                path,
-                config=self.config,
-                log=self.log,
-                data=data,
-                parts=parts,
-                split_seed=split_seed,
-                facts=training_facts(self.log, training, self.config.model),
-            )
+            place = path.with_name(path.name + "-data")
+            # What stands beside a run that goes on is replaced only once its data are known to be
+            # the same.
+            with tempfile.TemporaryDirectory(prefix="tfhrnn-") as scratch:
+                log = write_event_log(
+                    interactions,
+                    place if resumed is None else Path(scratch) / "data",
+                    items=items,
+                    users=users,
+                    item_features=_features(items, "item_id", item_features),
+                    user_features=_features(users, "user_id", user_features),
+                    columns=columns,
+                    name=_name(interactions),
+                )
+                if resumed is not None:
+                    resumed.require_same_data(log)
+                    log = resumed.open_log()
+        if resumed is not None:
+            resumed.require_same_data(log)
+            self.config = resumed.config
+        elif not self._thresholds_are_given:
+            self.config = self.config.with_settings({"thresholds": log.thresholds})
+        self.log = log
+        self.run = resumed or self._create_run(path, log, split_seed)
         self._predictor = None
         self.model = train(
             self.run,
-            self.log,
-            self.run.users(self.log, Part.TRAIN),
-            self.run.users(self.log, Part.VALIDATION),
-            resume=resume,
+            log,
+            self.run.users(log, Part.TRAIN),
+            self.run.users(log, Part.VALIDATION),
+            resume=resumed is not None,
             callbacks=callbacks,
             verbose=verbose,
         )
         return self
+
+    def _create_run(self, path: Path, log: EventLog, split_seed: int) -> RunFolder:
+        parts = split_users(log.num_users, split_seed)
+        training = np.flatnonzero(parts == Part.TRAIN)
+        return RunFolder.create(
+            path,
+            config=self.config,
+            log=log,
+            parts=parts,
+            split_seed=split_seed,
+            facts=training_facts(log, training, self.config.model),
+        )
+
+    def _temporary_folder(self) -> Path:
+        """A folder that goes with this object."""
+        folder = tempfile.mkdtemp(prefix="tfhrnn-")
+        weakref.finalize(self, shutil.rmtree, folder, ignore_errors=True)
+        return Path(folder)
 
     @classmethod
     def load(cls, path: str | Path, data: str | Path | None = None) -> HRNNRecommender:
@@ -160,19 +164,18 @@ class HRNNRecommender:
 
         Args:
           path: what `save`, `fit(run=...)` or `tfhrnn train` wrote.
-          data: the event log, where it no longer stands at the place noted; only `evaluate` needs it.
+          data: the event log, where it no longer stands at the place noted; only `evaluate` needs
+            it.
 
         Raises:
-          RunError: no such run, or one without a finished epoch.
+          RunError: no such run, one without a finished epoch, or `data` of another run.
         """
         run = RunFolder(path).require()
         recommender = cls(run.config)
         recommender.run = run
-        recommender._data = data
+        recommender.log = None if data is None else run.open_log(data)
         recommender.model = load_model(run)
         return recommender
-
-    _data: str | Path | None = None
 
     def save(self, path: str | Path) -> Path:
         """Copies the run folder, whole or not at all, for `load`.
@@ -187,7 +190,9 @@ class HRNNRecommender:
         try:
             target.parent.mkdir(parents=True, exist_ok=True)
             shutil.rmtree(temporary, ignore_errors=True)
-            shutil.copytree(run.path, temporary, ignore=shutil.ignore_patterns("tensorboard", "checkpoints"))
+            shutil.copytree(
+                run.path, temporary, ignore=shutil.ignore_patterns("tensorboard", "checkpoints")
+            )
             temporary.rename(target)
         except OSError as error:
             raise RunError(f"{target}: could not be written: {error.strerror or error}") from error
@@ -213,7 +218,7 @@ class HRNNRecommender:
         """Judges the model on the test users, stores result.json in the run, and returns it."""
         run = self._trained()
         if self.log is None:
-            self.log = run.open_log(self._data)
+            self.log = run.open_log()
         assert self.model is not None
         result = evaluate_run(run, self.log, self.model, self.predictor)
         run.write_result(result)
@@ -233,34 +238,49 @@ class HRNNRecommender:
         """The k best items for each history.
 
         Args:
-          histories: lists of ids, oldest first; a table of interactions (a history a user); or `Histories`.
+          histories: lists of ids, oldest first; a table of interactions (a history a user); or
+            `Histories`.
           k: items a history; at most the catalogue.
           query_time: Unix seconds at which the answer is wanted, one or one each.
           gap: seconds after the last event instead, one or one each; 0 if both are left out.
           exclude_seen: leave out the history's last distinct items.
-          times: Unix seconds of plain lists' events; the training data's median gap apart if left out.
+          times: Unix seconds of plain lists' events; the training data's median gap apart if left
+            out.
           user_columns: raw user features by name, a value a history.
 
         Returns:
-          A row an answer: `user`, `rank` (from 1), `item`, `title`, `log_probability` over the whole catalogue, and
-          `level`, of the gap.
+          A row an answer: `user`, `rank` (from 1), `item`, `title`, `log_probability` over the
+          whole catalogue, and `level`, of the gap (the start level where there is no history).
 
         Raises:
-          ConfigError: both query_time and gap, or a k below 1.
+          ConfigError: both query_time and gap, a k below 1, a time that can't be, or a user feature
+            that the model doesn't read.
+          DataError: lists of unlike lengths, or a value that is no number where one is read.
         """
-        run = self._trained()
+        run, predictor = self._trained(), self.predictor
         if k < 1:
             raise ConfigError(f"k: got {k}, expected 1 or more")
-        if query_time is not None and gap is not None:
-            raise ConfigError("got both query_time and gap, expected one of them")
+        known = [spec.name for spec in predictor.user_specs]
+        for unknown in (name for name in user_columns or {} if name not in known):
+            there_are = f"there are: {', '.join(known)}" if known else "this model reads none"
+            raise ConfigError(f"no user feature named {unknown!r}; {there_are}")
         if isinstance(histories, (list, tuple)):
-            histories = Histories.from_lists(histories, run.facts, times=times, user_columns=user_columns)
+            histories = Histories.from_lists(
+                histories, run.facts, times=times, user_columns=user_columns
+            )
         elif not isinstance(histories, Histories):
             histories = Histories.from_table(histories, user_columns=user_columns)
-        last = np.where([len(row) > 0 for row in histories.items], histories.last_times, run.facts.last_time)
-        asked = self._query_times(last, query_time, gap)
-        ids, log_p = self.predictor.answer(histories, query_time=asked, k=k, exclude_seen=exclude_seen)
-        levels = self.predictor.levels(np.maximum(asked - last, 0))
+        begun = np.array([len(row) > 0 for row in histories.items], np.bool_)
+        last = np.where(begun, histories.last_times, run.facts.last_time)
+        asked = _query_times(last, query_time, gap)
+        ids, log_p = predictor.answer(
+            histories,
+            query_time=asked,
+            k=min(k, run.catalogue.num_items),
+            exclude_seen=exclude_seen,
+        )
+        levels = predictor.levels(np.maximum(asked - last, 0))
+        levels = np.where(begun, levels, predictor.start_level).astype(np.int32)
         rows, ranks = np.nonzero(ids != "")
         chosen = ids[rows, ranks]
         catalogue = run.catalogue
@@ -276,16 +296,6 @@ class HRNNRecommender:
             },
             schema_overrides={"user": pl.String, "item": pl.String, "title": pl.String},
         )
-
-    @staticmethod
-    def _query_times(
-        last: npt.NDArray[np.int64],
-        query_time: int | Sequence[int] | None,
-        gap: int | Sequence[int] | None,
-    ) -> npt.NDArray[np.int64]:
-        if query_time is not None:
-            return np.broadcast_to(np.asarray(query_time, np.int64), last.shape)
-        return last + np.broadcast_to(np.asarray(gap or 0, np.int64), last.shape)
 
     def export(self, out: str | Path, name: str | None = None) -> Path:
         """Writes the next version under a model's base path, for TensorFlow Serving.
@@ -304,7 +314,7 @@ class HRNNRecommender:
         card: dict[str, Any] = {
             "name": name or Path(out).name,
             "description": (
-                "Next-item recommender: a hierarchical recurrent network with meta data (HRNN-meta), "
+                "Next-item recommender: a hierarchical recurrent network with meta data, "
                 f"preset {self.config.preset}, written by tfhrnn."
             ),
             "data": {
@@ -314,7 +324,8 @@ class HRNNRecommender:
                 "thresholds": list(self.config.model.thresholds),
             },
             "inputs": {
-                key: f"{spec.dtype.name} {spec.shape}" for key, spec in self.predictor.signature().items()
+                key: f"{spec.dtype.name} {spec.shape}"
+                for key, spec in self.predictor.signature().items()
             },
             "versions": run.description["versions"],
         }
@@ -331,3 +342,35 @@ class HRNNRecommender:
         if self.run is None or self.model is None:
             raise RunError("got a recommender that is not fitted, expected fit() or load() first")
         return self.run
+
+
+def _features(
+    table: TableSource | None, id_role: str, stated: Sequence[str] | None
+) -> Sequence[str]:
+    return choose_features(table, id_role) if stated is None else stated
+
+
+def _name(interactions: TableSource) -> str:
+    return Path(interactions).stem if isinstance(interactions, (str, Path)) else "frame"
+
+
+def _query_times(
+    last: npt.NDArray[np.int64],
+    query_time: int | Sequence[int] | None,
+    gap: int | Sequence[int] | None,
+) -> npt.NDArray[np.int64]:
+    """When each of some histories is asked, `[users]` Unix seconds."""
+    if query_time is not None and gap is not None:
+        raise ConfigError("got both query_time and gap, expected one of them")
+    name, given = ("gap", gap or 0) if query_time is None else ("query_time", query_time)
+    try:
+        seconds = np.asarray(given, np.int64)
+    except (ValueError, TypeError, OverflowError):
+        raise ConfigError(f"{name}: got {given!r}, expected whole seconds") from None
+    if seconds.shape not in ((), last.shape):
+        found = f"{seconds.size} values for {len(last)} histories"
+        raise ConfigError(f"{name}: got {found}, expected one, or one each")
+    if seconds.size and not (0 <= seconds.min() and seconds.max() <= MAX_SECONDS):
+        wrong = seconds.min() if seconds.min() < 0 else seconds.max()
+        raise ConfigError(f"{name}: got {wrong}, expected 0 to {MAX_SECONDS} seconds")
+    return np.broadcast_to(seconds, last.shape) + (last if name == "gap" else 0)

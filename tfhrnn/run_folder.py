@@ -1,8 +1,8 @@
-"""A run folder, which describes itself: what an outsider needs to recompute every figure from it and the input.
+"""A run folder describes itself: from it and the input an outsider can recompute every figure.
 
-config.json, run.json (data, seed, versions), split.parquet (user, part), catalogue/ (items and feature encodings),
-facts/ (what the model took from the training users), metrics.csv (a row an epoch), checkpoints/, best/ (the weights
-that are used), result.json (protocol and figures).
+config.json, run.json (data, seed, versions), split.parquet (user, part), catalogue/ (items and
+feature encodings), facts/ (what the model took from the training users), metrics.csv (a row an
+epoch), checkpoints/, best/ (the weights that are used), result.json (protocol and figures).
 """
 
 from __future__ import annotations
@@ -65,7 +65,9 @@ class RunFolder:
         """
         run = cls(path)
         if run.path.exists() and (not run.path.is_dir() or any(run.path.iterdir())):
-            raise RunError(f"{run.path}: got a folder that is not empty, expected a new one (or --resume)")
+            raise RunError(
+                f"{run.path}: got a folder that is not empty, expected a new one (or --resume)"
+            )
         try:
             (run.path / "catalogue").mkdir(parents=True)
             (run.path / "facts").mkdir()
@@ -78,7 +80,8 @@ class RunFolder:
                 np.save(run.path / "facts" / f"{name}.npy", getattr(facts, name))
             scalars = {f.name: getattr(facts, f.name) for f in dataclasses.fields(facts)}
             _write_json(
-                run.path / "facts" / "facts.json", {k: v for k, v in scalars.items() if k not in _ARRAYS}
+                run.path / "facts" / "facts.json",
+                {k: v for k, v in scalars.items() if k not in _ARRAYS},
             )
             (run.path / "config.json").write_text(config.to_json())
             _write_json(
@@ -103,7 +106,9 @@ class RunFolder:
           RunError: it is missing or something else.
         """
         if not (self.path / "run.json").is_file():
-            raise RunError(f"{self.path}: got no run.json, expected a folder written by `tfhrnn train`")
+            raise RunError(
+                f"{self.path}: got no run.json, expected a folder written by `tfhrnn train`"
+            )
         return self
 
     @property
@@ -142,7 +147,7 @@ class RunFolder:
         return TrainingFacts(**arrays, **_read_json(self.path / "facts" / "facts.json"))
 
     def epochs(self) -> pl.DataFrame:
-        """metrics.csv: epoch, loss, perplexity, val_loss, val_perplexity, learning_rate, seconds."""
+        """metrics.csv as a table, a row an epoch (columns: `tfhrnn.training.COLUMNS`)."""
         return pl.read_csv(self.metrics)
 
     def read_result(self) -> dict[str, Any]:
@@ -152,7 +157,9 @@ class RunFolder:
           RunError: the run has not been evaluated.
         """
         if not self.result.is_file():
-            raise RunError(f"{self.path}: got no result.json, expected a run that `tfhrnn evaluate` has judged")
+            raise RunError(
+                f"{self.path}: got no result.json, expected a run that `tfhrnn evaluate` has judged"
+            )
         return _read_json(self.result)
 
     def write_result(self, result: Mapping[str, Any]) -> None:

@@ -1,8 +1,9 @@
-"""Training: windows of the training users through `model.fit`, with what a long run needs around it.
+"""Training: windows of the training users through `model.fit`, and what a long run needs.
 
-After each epoch the whole state is kept (weights, optimizer, random generators, the best so far), so that a killed run
-resumes at the last whole epoch and ends at the weights of an undisturbed one. The weights used in the end are those of
-the epoch with the best validation perplexity, a mean over all validation targets.
+After each epoch the whole state is kept (weights, optimizer, random generators, the best so far),
+so that a killed run resumes at the last whole epoch and ends at the weights of an undisturbed one.
+The weights used in the end are those of the epoch with the best validation perplexity, a mean over
+all validation targets.
 """
 
 from __future__ import annotations
@@ -52,9 +53,14 @@ def build_optimizer(config: TrainingConfig) -> tf.keras.optimizers.Optimizer:
 
 
 def build_windows(
-    config: Config, log: EventLog, users: npt.NDArray[np.integer], *, training: bool, flush_steps: int = 0
+    config: Config,
+    log: EventLog,
+    users: npt.NDArray[np.integer],
+    *,
+    training: bool,
+    flush_steps: int = 0,
 ) -> Windows:
-    """The windows of some users: shuffled and with its training options, or in the log's order for judging."""
+    """The windows of some users, shuffled for training or in the log's order for judging."""
     model, how = config.model, config.training
     return Windows(
         log,
@@ -82,7 +88,9 @@ def learning_rate(config: TrainingConfig, epoch: int) -> float:
     if epoch == 0:
         return config.learning_rate / 2
     cosine = 0.5 * (1 + math.cos(math.pi * epoch / config.epochs))
-    return config.learning_rate * (config.final_learning_rate + (1 - config.final_learning_rate) * cosine)
+    return config.learning_rate * (
+        config.final_learning_rate + (1 - config.final_learning_rate) * cosine
+    )
 
 
 class _Keeper(tf.keras.callbacks.Callback):
@@ -122,7 +130,9 @@ class _Keeper(tf.keras.callbacks.Callback):
             self.manager.checkpoint.restore(self.manager.latest_checkpoint).assert_consumed()
         except (AssertionError, ValueError, tf.errors.OpError) as error:
             reason = str(error).splitlines()[0]
-            raise RunError(f"{self.run.checkpoints}: got a checkpoint of another model: {reason}") from error
+            raise RunError(
+                f"{self.run.checkpoints}: got a checkpoint of another model: {reason}"
+            ) from error
         done = int(self.epochs_done.numpy())
         with self.run.metrics.open(newline="") as file:
             self.rows = [row for row in csv.DictReader(file) if int(row["epoch"]) <= done]
@@ -139,19 +149,25 @@ class _Keeper(tf.keras.callbacks.Callback):
         self.model.optimizer.learning_rate.assign(learning_rate(self.config, epoch))
 
     def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
-        """Keeps the epoch: best weights first, then the row, then the checkpoint that makes both count."""
+        """Keeps the epoch: best weights, the row, then the checkpoint that makes both count."""
         logs = logs or {}
         value = float(logs.get("val_perplexity", logs["perplexity"]))
         if not math.isfinite(value):
             raise RunError(
-                f"epoch {epoch + 1}: got perplexity {value}, expected a finite one; try a lower learning_rate"
+                f"epoch {epoch + 1}: got perplexity {value}, expected a finite one; "
+                "try a lower learning_rate"
             )
         if value < float(self.best_value):
             self.best_value.assign(value)
             self.best_epoch.assign(epoch)
             self.best.write(str(self.run.best_weights))
         rate = learning_rate(self.config, epoch)
-        row = {**logs, "epoch": epoch + 1, "learning_rate": rate, "seconds": time.monotonic() - self.started}
+        row = {
+            **logs,
+            "epoch": epoch + 1,
+            "learning_rate": rate,
+            "seconds": time.monotonic() - self.started,
+        }
         self.rows.append({name: row.get(name, "") for name in COLUMNS})
         temporary = self.run.metrics.with_suffix(".tmp")
         with temporary.open("w", newline="") as file:
@@ -252,5 +268,7 @@ def load_best(model: HRNN, run: RunFolder) -> None:
       RunError: the run holds no weights.
     """
     if not run.best_weights.with_suffix(".index").is_file():
-        raise RunError(f"{run.path}: got no trained weights, expected a run with at least one finished epoch")
+        raise RunError(
+            f"{run.path}: got no trained weights, expected a run with at least one finished epoch"
+        )
     tf.train.Checkpoint(model=model).read(str(run.best_weights)).expect_partial()

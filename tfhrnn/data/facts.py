@@ -1,7 +1,9 @@
-"""What a model takes from its training users before it is built: counts, ranges, item statistics, repeats.
+"""What a model takes from its training users before it is built.
 
-Test and validation users are left out, so nothing that is judged leaks into features or starting values. The query-time
-range and the item statistics are therefore those of the training users.
+Counts, ranges, item statistics and the share of repeats.
+
+Test and validation users are left out, so nothing that is judged leaks into features or starting
+values. The query-time range and the item statistics are therefore those of the training users.
 """
 
 from __future__ import annotations
@@ -21,7 +23,8 @@ class TrainingFacts:
     """Facts of the training users.
 
     Attributes:
-      item_features: `[items, width]` float32 encoded features, then the statistics where the model uses them.
+      item_features: `[items, width]` float32 encoded features, then the statistics where the model
+        uses them.
       item_counts: `[items]` int64 training events of each item; 0 makes it a cold item.
       feedback_mean: of the known feedback.
       feedback_std: of the same; 1 where it does not vary.
@@ -45,7 +48,9 @@ class TrainingFacts:
 
 def events_of(log: EventLog, users: npt.NDArray[np.integer]) -> npt.NDArray[np.int64]:
     """Positions in the log of all events of some users, user by user."""
-    return np.concatenate([np.arange(log.offsets[u], log.offsets[u + 1]) for u in users]).astype(np.int64)
+    return np.concatenate([np.arange(log.offsets[u], log.offsets[u + 1]) for u in users]).astype(
+        np.int64
+    )
 
 
 def item_counts(log: EventLog, users: npt.NDArray[np.integer]) -> npt.NDArray[np.int64]:
@@ -55,15 +60,19 @@ def item_counts(log: EventLog, users: npt.NDArray[np.integer]) -> npt.NDArray[np
 
 
 def item_statistics(log: EventLog, users: npt.NDArray[np.integer]) -> npt.NDArray[np.float32]:
-    """Popularity, mean feedback and entry date of each item, standardised over the items that have them.
+    """Popularity, mean feedback and entry date of each item, standardised.
 
     Returns:
-      `[items, 6]` float32: log popularity and its half square, mean feedback (shrunk to the overall mean by 5 events),
-      date of the item's first event, "has no events", "has no feedback"; 0 where unknown.
+      `[items, 6]` float32: log popularity and its half square, mean feedback (shrunk to the overall
+      mean by 5 events), date of the item's first event, "has no events", "has no feedback"; 0 where
+      unknown.
     """
     events = events_of(log, users)
     item = np.asarray(log.item)[events] - FIRST_ITEM
-    time, feedback = np.asarray(log.time)[events], np.asarray(log.feedback)[events].astype(np.float64)
+    time, feedback = (
+        np.asarray(log.time)[events],
+        np.asarray(log.feedback)[events].astype(np.float64),
+    )
     size = log.catalogue.num_items
     counts = np.bincount(item, minlength=size).astype(np.float64)
     known = np.isfinite(feedback)
@@ -84,7 +93,9 @@ def item_statistics(log: EventLog, users: npt.NDArray[np.integer]) -> npt.NDArra
     return np.stack(columns, axis=1).astype(np.float32)
 
 
-def _standardised(values: npt.NDArray[np.float64], known: npt.NDArray[np.bool_]) -> npt.NDArray[np.float64]:
+def _standardised(
+    values: npt.NDArray[np.float64], known: npt.NDArray[np.bool_]
+) -> npt.NDArray[np.float64]:
     """Values less their mean over their deviation, both of the known ones; 0 elsewhere."""
     if not known.any():
         return np.zeros(len(values))
@@ -93,7 +104,7 @@ def _standardised(values: npt.NDArray[np.float64], known: npt.NDArray[np.bool_])
 
 
 def seen_bias_start(log: EventLog, users: npt.NDArray[np.integer]) -> float:
-    """Log odds of a repeat in the data, less those of a draw by popularity: the scalar's starting value."""
+    """Where the seen scalar starts: log odds of a repeat, less those of a draw by popularity."""
     shares = item_counts(log, users) + 1.0
     shares /= shares.sum()
     repeats = targets = 0
@@ -111,7 +122,9 @@ def seen_bias_start(log: EventLog, users: npt.NDArray[np.integer]) -> float:
     return float(np.log(repeated / (1 - repeated)) - np.log(expected / (1 - expected)))
 
 
-def training_facts(log: EventLog, users: npt.NDArray[np.integer], config: ModelConfig) -> TrainingFacts:
+def training_facts(
+    log: EventLog, users: npt.NDArray[np.integer], config: ModelConfig
+) -> TrainingFacts:
     """Reads the facts off the events of the training users."""
     events = events_of(log, users)
     time, feedback = np.asarray(log.time)[events], np.asarray(log.feedback)[events]

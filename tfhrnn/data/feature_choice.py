@@ -1,7 +1,7 @@
 """Chooses feature columns of a table by their content, for callers who name none.
 
-Numbers are numeric; text with "|" between words is multi-hot; other text with few distinct values is categorical.
-Titles, ids and columns of nearly unique text are left out.
+Numbers are numeric; text with "|" between words is multi-hot; other text with few distinct values
+is categorical. Titles, ids and columns of nearly unique text are left out.
 """
 
 from __future__ import annotations
@@ -10,8 +10,8 @@ from typing import Final
 
 import polars as pl
 
+from tfhrnn.data.columns import TableKind, map_columns
 from tfhrnn.data.features import MAX_VALUES
-from tfhrnn.data.columns import map_columns
 from tfhrnn.data.sources import TableSource, open_source
 
 _SAMPLE_ROWS: Final = 10_000
@@ -34,7 +34,7 @@ def choose_features(source: TableSource | None, id_role: str) -> tuple[str, ...]
     if source is None:
         return ()
     opened = open_source(source)
-    kind = "items" if id_role == "item_id" else "users"
+    kind: TableKind = "items" if id_role == "item_id" else "users"
     taken = set(map_columns(opened.names, kind, source=opened.label).values())
     names = [name for name in opened.names if name not in taken]
     if not names:
@@ -54,7 +54,10 @@ def _kind(values: pl.Series) -> str | None:
     """What a column's values are, None for nothing to learn from."""
     if values.is_empty() or values.n_unique() < 2:
         return None
-    if values.dtype.is_numeric() or values.cast(pl.String).cast(pl.Float64, strict=False).null_count() == 0:
+    if (
+        values.dtype.is_numeric()
+        or values.cast(pl.String).cast(pl.Float64, strict=False).null_count() == 0
+    ):
         return "numeric"
     text = values.cast(pl.String)
     if text.str.contains(_SEPARATOR, literal=True).any():

@@ -1,9 +1,10 @@
 """Lanes and windows: users packed end to end for truncated back-propagation through time.
 
-In comes an event log and the users to read; out go `Batch` records of `[lanes, window]` arrays. A user's n events make
-n steps: the start event (index 0) whose target is the first item, then each event but the last, whose target is the
-next one. A lane that finishes a user takes the next in the epoch's order, so nothing is duplicated and the only padding
-stands at a lane's end. The state is carried from one batch to the next; `reset` marks where a user begins.
+In comes an event log and the users to read; out go `Batch` records of `[lanes, window]` arrays. A
+user's n events make n steps: the start event (index 0) whose target is the first item, then each
+event but the last, whose target is the next one. A lane that finishes a user takes the next in the
+epoch's order, so nothing is duplicated and the only padding stands at a lane's end. The state is
+carried from one batch to the next; `reset` marks where a user begins.
 
 The only data module that knows TensorFlow (paper, section 2; Williams and Peng 1990).
 """
@@ -34,7 +35,8 @@ class Batch(NamedTuple):
       item: `[lanes, window]` int32, index of the event read.
       level: `[lanes, window]` int32, level of the gap from this event to the next one.
       gap: `[lanes, window]` float32, that gap in seconds (0 at the start event).
-      query_time: `[lanes, window]` int64, Unix seconds of the next event, when its item is asked for.
+      query_time: `[lanes, window]` int64, Unix seconds of the next event, when its item is asked
+        for.
       position: `[lanes, window]` int32, steps since the user's start event.
       feedback: `[lanes, window]` float32, of the event read; NaN where unknown.
       user: `[lanes, window, width]` float32, encoded user features.
@@ -43,8 +45,9 @@ class Batch(NamedTuple):
       target_count: `[lanes, window]` int32, how many of `targets` count.
       target_feedback: `[lanes, window]` float32, of the next event; NaN where unknown.
       weight: `[lanes, window]` float32, how much the step's target counts; 0 is padding.
-      seen: `[lanes, entries, 3]` int32, (index, first step, step after the last) of each stay of an item among the
-        user's last distinct ones, steps counted from the window's start; a row of zeros is no entry.
+      seen: `[lanes, entries, 3]` int32, (index, first step, step after the last) of each stay of an
+        item among the user's last distinct ones, steps counted from the window's start; a row of
+        zeros is no entry.
     """
 
     item: Any
@@ -92,7 +95,7 @@ class Batch(NamedTuple):
 
 
 class _Steps(NamedTuple):
-    """One user's steps, flush steps included, as arrays of equal length; `stays` is `[entries, 3]`."""
+    """One user's steps, flush steps included, of equal length; `stays` is `[entries, 3]`."""
 
     item: npt.NDArray[np.int32]
     level: npt.NDArray[np.int32]
@@ -111,16 +114,16 @@ class _Steps(NamedTuple):
 def seen_stays(items: npt.NDArray[np.int32], size: int) -> npt.NDArray[np.int32]:
     """When each item is among the last `size` distinct ones.
 
-    After step k the set holds the most recent `size` distinct items of `items[:k]`: step 0 is the start event, so an
-    item read at step k counts from k on.
+    After step k the set holds the most recent `size` distinct items of `items[:k]`: step 0 is the
+    start event, so an item read at step k counts from k on.
 
     Args:
       items: `[events]` a user's items, oldest first.
       size: how many distinct items the set holds.
 
     Returns:
-      `[entries, 3]` rows of (item, first step in the set, first step out of it); still in at the end is int32's
-      largest value.
+      `[entries, 3]` rows of (item, first step in the set, first step out of it); still in at the
+      end is int32's largest value.
 
     >>> seen_stays(np.array([7, 8, 9, 7], np.int32), 2).tolist()[:2]
     [[7, 1, 3], [8, 2, 4]]
@@ -157,8 +160,8 @@ class Windows:
       seen_items: size of the set of last distinct items in `Batch.seen`; 0 leaves it empty.
       unknown_rate: share of input items replaced by the unknown index.
       flush_steps: steps of weight 0 before each start event, for towers that need them.
-      target_weight: from a user's levels and weights, `[events]` each, to the weights of the targets; by default the
-        weights themselves.
+      target_weight: from a user's levels and weights, `[events]` each, to the weights of the
+        targets; by default the weights themselves.
       seed: of all draws; epoch e draws from `(seed, e)`, so an epoch can be repeated alone.
     """
 
@@ -225,7 +228,7 @@ class Windows:
             yield batch
 
     def dataset(self, first_epoch: int = 0) -> tf.data.Dataset:
-        """A tf.data pipeline; each iteration over it is the next epoch, starting at `first_epoch`."""
+        """A tf.data pipeline; each iteration over it is the next epoch, from `first_epoch`."""
         epoch = first_epoch
 
         def generate() -> Iterator[Batch]:
@@ -233,7 +236,9 @@ class Windows:
             current, epoch = epoch, epoch + 1
             yield from self.batches(current)
 
-        return tf.data.Dataset.from_generator(generate, output_signature=self.signature()).prefetch(4)
+        return tf.data.Dataset.from_generator(generate, output_signature=self.signature()).prefetch(
+            4
+        )
 
     def signature(self) -> Batch:
         """The shapes and dtypes of a batch, as TensorSpecs."""
@@ -298,7 +303,8 @@ class Windows:
         if self.unknown_rate:
             read = np.where(rng.random(n) < self.unknown_rate, UNKNOWN, read).astype(np.int32)
             read[0] = START
-        # Targets of a step: its event and those after it at the same time, at most `tied_targets` of them.
+        # Targets of a step: its event and those after it at the same time, at most `tied_targets`
+        # of them.
         last = np.searchsorted(time, time, side="right")
         ahead = np.minimum(np.arange(n)[:, None] + np.arange(self.tied_targets), n - 1)
         steps = _Steps(
@@ -313,17 +319,22 @@ class Windows:
             target_count=np.minimum(last - np.arange(n), self.tied_targets).astype(np.int32),
             target_feedback=feedback,
             weight=self.target_weight(level, weight).astype(np.float32),
-            stays=seen_stays(item, self.seen_items) if self.seen_items else np.zeros((0, 3), np.int32),
+            stays=seen_stays(item, self.seen_items)
+            if self.seen_items
+            else np.zeros((0, 3), np.int32),
         )
         if not flush:
             return steps
-        # A flush step repeats the start event, reset and with weight 0.
-        lead = [np.repeat(array[:1], flush, axis=0) for array in steps[:-1]]
-        lead[_Steps._fields.index("weight")][:] = 0
-        joined = [np.concatenate(pair) for pair in zip(lead, steps[:-1], strict=True)]
-        joined[_Steps._fields.index("reset")][: flush + 1] = [1.0] * flush + [0.0]
-        stays = steps.stays + np.where(steps.stays == _NEVER, 0, [0, flush, flush]).astype(np.int32)
-        return _Steps(*joined, stays)
+        # A flush step repeats the start event with weight 0; it alone resets.
+        arrays = {name: getattr(steps, name) for name in _Steps._fields[:-1]}
+        led = {
+            name: np.concatenate([np.repeat(array[:1], flush, axis=0), array])
+            for name, array in arrays.items()
+        }
+        led["weight"][:flush] = 0
+        led["reset"][flush] = 0
+        moved = np.where(steps.stays == _NEVER, 0, [0, flush, flush]).astype(np.int32)
+        return _Steps(**led, stays=steps.stays + moved)
 
 
 class _Lane:

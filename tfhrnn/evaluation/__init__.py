@@ -1,0 +1,1 @@
+"""Judging: metrics, figures by level, the gap sweep, and the report."""

@@ -1,7 +1,8 @@
 """Judging a model, and popularity beside it, on every target of some users.
 
-`judge` gives a row a target (log-probability and rank over the whole catalogue, level and place in the history); the
-figures are functions of those rows, so overall and by-level figures cannot disagree.
+`judge` gives a row a target (log-probability and rank over the whole catalogue, level and place in
+the history); the figures are functions of those rows, so overall and by-level figures cannot
+disagree.
 """
 
 from __future__ import annotations
@@ -39,14 +40,16 @@ def protocol_of(log: EventLog, test_users: npt.NDArray[np.integer], split_seed: 
     )
 
 
-def judge(model: HRNN, log: EventLog, users: npt.NDArray[np.integer], config: Config) -> pl.DataFrame:
+def judge(
+    model: HRNN, log: EventLog, users: npt.NDArray[np.integer], config: Config
+) -> pl.DataFrame:
     """Every target of some users under a model.
 
     Returns:
-      A row a target, users in the order given and events in the log's: `user` (index), `position` (from 0), `item`
-      (index), `level`, `log_p` and `rank`.
+      A row a target, users in the order given and events in the log's: `user` (index), `position`
+      (from 0), `item` (index), `level`, `log_p` and `rank`.
     """
-    users = np.asarray(users, np.int64)
+    users = np.asarray(users).astype(np.int64)
     lanes = min(_LANES, len(users))
     windows = Windows(
         log,
@@ -57,7 +60,9 @@ def judge(model: HRNN, log: EventLog, users: npt.NDArray[np.integer], config: Co
         seen_items=config.model.seen_items if config.model.seen_bias else 0,
         flush_steps=model.tower.flush_steps,
     )
-    step = tf.function(model.judge, input_signature=[windows.signature(), _state_spec(model, lanes)])
+    step = tf.function(
+        model.judge, input_signature=[windows.signature(), _state_spec(model, lanes)]
+    )
     state = model.tower.initial_state(lanes)
     pieces: list[list[npt.NDArray[np.generic]]] = [[] for _ in range(lanes)]
     for batch in windows.batches():
@@ -65,7 +70,8 @@ def judge(model: HRNN, log: EventLog, users: npt.NDArray[np.integer], config: Co
         columns = np.stack([log_p.numpy().astype(np.float64), ranks.numpy().astype(np.float64)])
         for lane in range(lanes):
             pieces[lane].append(columns[:, lane])
-    # Lanes hold whole users in the order in which they were taken; put them back in the order asked for.
+    # Lanes hold whole users in the order in which they were taken; put them back in the order asked
+    # for.
     found = {}
     for lane, queue in enumerate(windows.lane_users()):
         stream, at = np.concatenate(pieces[lane], axis=1), 0
@@ -125,7 +131,7 @@ def figures_by_level(judged: pl.DataFrame, k: int = 10) -> list[dict[str, Any]]:
 
 
 def _targets(
-    log: EventLog, users: npt.NDArray[np.int64], thresholds: tuple[int, ...]
+    log: EventLog, users: npt.NDArray[np.integer], thresholds: tuple[int, ...]
 ) -> pl.DataFrame:
     """User, position, item and level of every event of some users."""
     pieces = []
@@ -135,7 +141,9 @@ def _targets(
         level = gap_levels(np.diff(time, prepend=time[:1]), thresholds)
         level[:1] = start_level(thresholds)
         item = np.asarray(log.item[begin:end]).astype(np.int64)
-        pieces.append((np.full(end - begin, user), np.arange(end - begin), item, level.astype(np.int64)))
+        pieces.append(
+            (np.full(end - begin, user), np.arange(end - begin), item, level.astype(np.int64))
+        )
     columns = [np.concatenate(column) for column in zip(*pieces, strict=True)]
     return pl.DataFrame(dict(zip(("user", "position", "item", "level"), columns, strict=True)))
 

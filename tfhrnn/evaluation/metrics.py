@@ -1,7 +1,7 @@
 """Metrics from log-probabilities and ranks, pure functions of arrays.
 
-Ranks count from 0; a target at rank r is a hit at k where r < k. With one target a step, recall is the hit rate and the
-ideal DCG is 1, so NDCG is 1 / log2(r + 2).
+Ranks count from 0; a target at rank r is a hit at k where r < k. With one target a step, recall is
+the hit rate and the ideal DCG is 1, so NDCG is 1 / log2(r + 2).
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ Ints = npt.NDArray[np.integer]
 
 
 def perplexity(log_p: Floats, weight: Floats | None = None) -> float:
-    """exp of the weighted mean of −log p.
+    """Exp of the weighted mean of −log p.
 
     >>> round(perplexity(np.log([0.5, 0.125])), 6)
     4.0

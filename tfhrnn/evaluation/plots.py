@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from io import BytesIO
-from itertools import pairwise
 from typing import TYPE_CHECKING, Any, Final, Literal
 
 import numpy as np
@@ -19,6 +18,7 @@ from tfhrnn.data.sessions import describe_seconds
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
+    from matplotlib.axis import Axis
     from matplotlib.figure import Figure
 
 _GREY: Final = "#9a9a9a"
@@ -26,42 +26,45 @@ _RUST: Final = "#b5482a"
 _BLUES: Final = ("#3b6ea5", "#8fb4d9")
 _MODELS: Final = (_BLUES[0], "#4f9d69", "#8e6bb0", "#c98a1b")  # in the order of the models
 _LEVEL_METRICS: Final = {
-    "perplexity": ("Perplexity by gap level (lower is better)", "perplexity", ",.0f"),
+    "perplexity": ("Perplexity by gap level (lower is better)", "perplexity", ",.1f"),
     "ndcg": ("NDCG@10 by gap level (higher is better)", "NDCG@10", ".3f"),
 }
 
 
-def level_names(thresholds: Sequence[int]) -> list[str]:
-    """Names the levels, the start event's last.
+def level_name(level: int, thresholds: Sequence[int] | None) -> str:
+    """Names a level by its gaps, or by its number where thresholds are not known.
 
-    >>> level_names((60, 3600))
+    >>> [level_name(level, (60, 3600)) for level in (0, 1, 2, 3)]
     ['< 1 min', '1 min – 1 h', '≥ 1 h', 'start']
     """
-    edges = [describe_seconds(threshold) for threshold in thresholds]
-    if not edges:
-        return ["any gap", "start"]
-    between = [f"{a} – {b}" for a, b in pairwise(edges)]
-    return [f"< {edges[0]}", *between, f"≥ {edges[-1]}", "start"]
+    if thresholds is None:
+        return f"level {level}"
+    if level > len(thresholds):
+        return "start"
+    edges = ["", *map(describe_seconds, thresholds), ""]
+    low, high = edges[level : level + 2]
+    if low and high:
+        return f"{low} – {high}"
+    return f"< {high}" if high else f"≥ {low}" if low else "any gap"
 
 
 def plot_learning(metrics: pl.DataFrame) -> Figure:
     """Draws train and validation perplexity by epoch, the best one marked, and the learning rate.
 
     Args:
-      metrics: a row an epoch, with epoch, perplexity, val_perplexity and learning_rate; a null or
-        NaN is left out.
+      metrics: a row an epoch, with epoch, perplexity, val_perplexity and learning_rate; what is no
+        number is left out.
     """
     from matplotlib.ticker import MaxNLocator
 
     epoch, train, held_out, rate = (
-        metrics[name].cast(pl.Float64).to_numpy()
+        metrics[name].cast(pl.Float64, strict=False).to_numpy()
         for name in ("epoch", "perplexity", "val_perplexity", "learning_rate")
     )
     figure = _figure(3.7)
     upper, lower = figure.subplots(2, 1, sharex=True, height_ratios=[4, 1])
-    style: dict[str, Any] = {"lw": 1.6, "marker": "o", "ms": 2.5}
-    upper.plot(epoch, train, label="train (with dropout)", color=_BLUES[1], **style)
-    upper.plot(epoch, held_out, label="validation", color=_BLUES[0], **style)
+    upper.plot(epoch, train, "o-", ms=2.5, color=_BLUES[1], label="train (with dropout)")
+    upper.plot(epoch, held_out, "o-", ms=2.5, color=_BLUES[0], label="validation")
     if np.isfinite(held_out).any():
         best = int(np.nanargmin(held_out))
         label = f"best: {held_out[best]:,.1f} after epoch {epoch[best]:g}"
@@ -71,15 +74,13 @@ def plot_learning(metrics: pl.DataFrame) -> Figure:
     known = known[np.isfinite(known)]
     if known.size and known.max() > 3 * known.min():
         upper.set_yscale("log")
-        ticks = _log_ticks(known.min(), known.max())
-        upper.set_yticks(ticks, [f"{tick:,g}" for tick in ticks])
-        upper.minorticks_off()
+        _mark_log(upper.yaxis, known.min(), known.max())
         upper.set_ylabel("perplexity (log)")
     else:
         upper.set_ylabel("perplexity")
     upper.legend(loc="upper right", framealpha=1, edgecolor="none")  # hides the line behind it
     upper.grid(axis="y", color="#e4e4e4", lw=0.6)
-    lower.plot(epoch, rate, color=_GREY, lw=1.4, marker="o", ms=2.5)
+    lower.plot(epoch, rate, "o-", ms=2.5, color=_GREY)
     highest = np.nanmax(rate, initial=0.0) or 1.0
     lower.set_ylim(0, 1.15 * highest)
     lower.set_yticks([0, highest], ["0", f"{highest:.2g}"])
@@ -94,7 +95,7 @@ def plot_learning(metrics: pl.DataFrame) -> Figure:
 
 def plot_by_level(
     by_level: Mapping[str, Sequence[Mapping[str, Any]]],
-    names: Sequence[str],
+    thresholds: Sequence[int] | None,
     metric: Literal["perplexity", "ndcg"],
 ) -> Figure:
     """Draws a metric's bars for every level, the models beside each other.
@@ -102,7 +103,7 @@ def plot_by_level(
     Args:
       by_level: model → a row a level, with level, targets and the metric; a model may lack levels.
         Where a row has the metric's standard error, it is drawn and written.
-      names: what to call each level.
+      thresholds: seconds, which name the levels; None where they are not known.
       metric: which one.
     """
     title, label, form = _LEVEL_METRICS[metric]
@@ -111,7 +112,7 @@ def plot_by_level(
     levels, thick = sorted(targets), 0.8 / max(1, len(rows))
     figure = _figure(1.1 + len(levels) * (0.22 + 0.19 * max(1, len(rows))))
     axes = figure.add_subplot()
-    ends, values = [0.0], []
+    ends, least = [0.0], np.inf
     for place, (name, color) in enumerate(zip(rows, _colors(rows), strict=True)):
         shown = [
             level for level in levels if np.isfinite(rows[name].get(level, {}).get(metric, np.nan))
@@ -128,20 +129,16 @@ def plot_by_level(
                 format(number, form), (end, y), (3, 0), textcoords="offset points", va="center"
             )
         ends += (value + error).tolist()
-        values += value[value > 0].tolist()
-    if values and max(values) > 30 * min(values):  # short bars would not be seen
+        least = min(least, value.min(initial=np.inf))
+    if metric == "perplexity" and max(ends) > 30 * least:  # short bars would not be seen
         axes.set_xscale("log")
-        ticks = _log_ticks(min(values) / 2, max(ends))
-        axes.set_xticks(ticks, [f"{tick:,g}" for tick in ticks])
-        axes.minorticks_off()
-        axes.set_xlim(min(values) / 2, max(ends) * (2 * max(ends) / min(values)) ** 0.15)
+        _mark_log(axes.xaxis, least / 2, max(ends))
+        axes.set_xlim(least / 2, max(ends) * (2 * max(ends) / least) ** 0.15)
         label += " (log)"
     else:
         axes.set_xlim(0, 1.15 * max(ends) or 1.0)
-    called = {level: names[level] if level < len(names) else f"level {level}" for level in levels}
-    axes.set_yticks(
-        range(len(levels)), [f"{called[level]}\n{targets[level]:,} targets" for level in levels]
-    )
+    labels = [f"{level_name(level, thresholds)}\n{targets[level]:,} targets" for level in levels]
+    axes.set_yticks(range(len(levels)), labels)
     axes.set_ylim(len(levels) - 0.5, -0.5)
     axes.set_xlabel(label)
     _tidy(axes)
@@ -151,34 +148,31 @@ def plot_by_level(
     return figure
 
 
-def plot_sweep(rows: Sequence[Mapping[str, Any]], names: Sequence[str]) -> Figure:
+def plot_sweep(rows: Sequence[Mapping[str, Any]], thresholds: Sequence[int] | None) -> Figure:
     """Draws how popular the first recommendation is when only the gap is changed.
 
     Args:
       rows: one a gap, with gap_seconds (None for the start), level, mean_popularity,
         standard_error and users.
-      names: what to call each level; bands show where one ends and the next begins.
+      thresholds: seconds, which name the levels, shown as bands; None where they are not known.
     """
     figure = _figure(3.2)
     axes = figure.add_subplot()
     at = np.arange(len(rows))
     mean = np.array([100 * row["mean_popularity"] for row in rows], np.float64)
     error = np.array([100 * (row.get("standard_error") or 0.0) for row in rows], np.float64)
-    axes.errorbar(
-        at, mean, error, color=_BLUES[0], lw=1.4, marker="o", ms=5, elinewidth=1, capsize=2
-    )
+    axes.errorbar(at, mean, error, fmt="o-", color=_BLUES[0], ms=5, elinewidth=1, capsize=2)
     levels = [row["level"] for row in rows]
     for band, level in enumerate(sorted(set(levels))):
         inside = np.flatnonzero(np.array(levels) == level)
         first, last = inside.min() - 0.5, inside.max() + 0.5
         if band % 2 == 0:
             axes.axvspan(first, last, color="#f0f0f0", lw=0, zorder=0)
-        name = names[level] if level < len(names) else f"level {level}"
-        narrow = 12 * (last - first) / len(rows) < 2.4 and " – " in name  # too long for one line
+        name = level_name(level, thresholds)
         axes.text(
             (first + last) / 2,
             0.98,
-            name.replace(" – ", "\n– ") if narrow else name,
+            name.replace(" – ", "\n– ") if len(rows) > 5 else name,
             ha="center",
             va="top",
             color=_RUST,
@@ -244,10 +238,12 @@ def _colors(models: Mapping[str, Any]) -> list[str]:
     ]
 
 
-def _log_ticks(low: float, high: float) -> list[float]:
-    """Returns round numbers in a range: fewer of them a decade, the more decades there are."""
+def _mark_log(axis: Axis, low: float, high: float) -> None:
+    """Marks round numbers on a logarithmic axis: fewer a decade, the more decades there are."""
     decades = np.log10(high / low)
     steps = (1, 1.5, 2, 3, 5, 7) if decades < 1.2 else (1, 2, 5) if decades < 2.5 else (1,)
     powers = range(int(np.floor(np.log10(low))), int(np.ceil(np.log10(high))) + 1)
     ticks = [step * 10.0**power for power in powers for step in steps]
-    return [tick for tick in ticks if low <= tick <= high]
+    ticks = [tick for tick in ticks if low <= tick <= high]
+    axis.set_ticks(ticks, [f"{tick:,g}" for tick in ticks])
+    axis.minorticks_off()

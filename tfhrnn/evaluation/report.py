@@ -9,6 +9,9 @@ The template stands beside this file; every text in it is escaped.
 from __future__ import annotations
 
 import base64
+import dataclasses
+import json
+import shlex
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timezone
 from pathlib import Path
@@ -20,9 +23,10 @@ import polars as pl
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from numpy.typing import NDArray
 
+from tfhrnn.config import PRESETS, preset
 from tfhrnn.data.gap_plot import plot_gap_histogram
 from tfhrnn.data.sessions import describe_seconds
-from tfhrnn.evaluation.plots import level_names, plot_by_level, plot_learning, plot_sweep, png
+from tfhrnn.evaluation.plots import level_name, plot_by_level, plot_learning, plot_sweep, png
 
 _RATES: Final = {"hit_rate_at_10": "HR@10", "ndcg_at_10": "NDCG@10", "mrr_at_10": "MRR@10"}
 _OPTIONAL: Final = (  # what the template asks for, and a result may lack
@@ -81,6 +85,7 @@ def _render(
     summary: Mapping[str, Any],
 ) -> str:
     """Gathers what the template shows; it decides nothing but the order."""
+    thresholds = result.get("thresholds", summary.get("thresholds"))
     environment = Environment(
         loader=PackageLoader("tfhrnn", "evaluation"),
         autoescape=True,
@@ -91,14 +96,13 @@ def _render(
     environment.filters.update(
         count=lambda number: f"{number:,}",
         genres=_genres,
+        level=lambda level: level_name(level, thresholds),
         percent=_percent,
         rate=lambda number: f"{number:.4f}",
         seconds=lambda number: "start" if number is None else describe_seconds(number),
         setting=_setting,
         tenths=lambda number: f"{number:,.1f}",
     )
-    thresholds = result.get("thresholds", summary.get("thresholds", ()))
-    names = level_names(thresholds)
     config = result.get("config", {})
     return environment.get_template("report.html.jinja").render(
         result={**dict.fromkeys(_OPTIONAL), **result},
@@ -106,10 +110,10 @@ def _render(
         date=datetime.now(timezone.utc).strftime("%Y-%m-%d"),
         headline=_headline(result),
         rates=[name for key, name in _RATES.items() if key in result],
-        level_rows=_level_rows(result.get("by_level", {}), names),
+        level_rows=_level_rows(result.get("by_level", {})),
         level_rates=list(_LEVEL_RATES.values()),
-        name_of=lambda level: names[level] if level < len(names) else f"level {level}",
         pictures=_pictures(result, metrics, gaps, thresholds),
+        commands=_commands(result),
         settings={name: part for name, part in config.items() if isinstance(part, Mapping)},
         summary=summary,
     )
@@ -130,14 +134,11 @@ def _headline(result: Mapping[str, Any]) -> list[dict[str, Any]]:
     ]
 
 
-def _level_rows(
-    by_level: Mapping[str, Sequence[Mapping[str, Any]]], names: Sequence[str]
-) -> list[dict[str, Any]]:
+def _level_rows(by_level: Mapping[str, Sequence[Mapping[str, Any]]]) -> list[dict[str, Any]]:
     """Returns a row a level and model, levels rising and popularity before models."""
     rows = [
         {
             "level": row["level"],
-            "name": names[row["level"]] if row["level"] < len(names) else f"level {row['level']}",
             "model": model,
             "targets": row["targets"],
             "perplexity": row["perplexity"],
@@ -154,18 +155,18 @@ def _pictures(
     result: Mapping[str, Any],
     metrics: pl.DataFrame | None,
     gaps: NDArray[np.int64],
-    thresholds: Sequence[int],
+    thresholds: Sequence[int] | None,
 ) -> dict[str, str]:
     """Draws what there is to draw; name → data URI."""
-    images, names = {}, level_names(thresholds)
+    images = {}
     if metrics is not None and metrics.height:
         images["learning"] = png(plot_learning(metrics))
     if result.get("by_level"):
         levels = dict(sorted(result["by_level"].items(), key=lambda pair: pair[0] != "popularity"))
-        images["level_perplexity"] = png(plot_by_level(levels, names, "perplexity"))
-        images["level_ndcg"] = png(plot_by_level(levels, names, "ndcg"))
+        images["level_perplexity"] = png(plot_by_level(levels, thresholds, "perplexity"))
+        images["level_ndcg"] = png(plot_by_level(levels, thresholds, "ndcg"))
     if result.get("gap_sweep_users"):
-        images["sweep"] = png(plot_sweep(result["gap_sweep_users"], names))
+        images["sweep"] = png(plot_sweep(result["gap_sweep_users"], thresholds))
     if gaps.size and thresholds:
         with TemporaryDirectory() as folder:
             file = Path(folder) / "gaps.png"
@@ -177,6 +178,22 @@ def _pictures(
         name: "data:image/png;base64," + base64.b64encode(image).decode()
         for name, image in images.items()
     }
+
+
+def _commands(result: Mapping[str, Any]) -> list[str]:
+    """Returns what trains and judges such a run again, settings beside the preset's included."""
+    name = result["preset"]
+    usual = dataclasses.asdict(preset(name)) if name in PRESETS else {}
+    words = ["python", "-m", "tfhrnn", "train", "--data", "DATA", "--preset", name]
+    if result["protocol"].get("split_seed"):
+        words += ["--split-seed", str(result["protocol"]["split_seed"])]
+    for part in ("model", "training"):
+        for key, value in result.get("config", {}).get(part, {}).items():
+            text = json.dumps(value)
+            if text != json.dumps(usual.get(part, {}).get(key)):
+                plain = value if isinstance(value, str) else text.strip("[]").replace(", ", ",")
+                words += ["--set", f"{key}={plain}"]
+    return [shlex.join([*words, "--out", "RUN"]), "python -m tfhrnn evaluate --run RUN"]
 
 
 def _genres(value: str | Sequence[str] | None) -> str:

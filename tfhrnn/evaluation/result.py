@@ -1,4 +1,4 @@
-"""A run's result: every figure beside popularity, under one protocol record, as plain values for result.json."""
+"""A run's result: figures beside popularity under one protocol record, as plain values."""
 
 from __future__ import annotations
 
@@ -27,7 +27,9 @@ from tfhrnn.predictor import Predictor
 from tfhrnn.protocol import Protocol, require_same
 from tfhrnn.run_folder import RunFolder, versions
 
-_NAMES = {"hrnn-metadata": "hrnn_meta"}  # the key of a preset's figures, where it is not the preset's name
+_NAMES = {
+    "hrnn-metadata": "hrnn_meta"
+}  # the key of a preset's figures, where it is not the preset's name
 METRICS = {
     "perplexity": "perplexity",
     "perplexity_standard_error": "perplexity_standard_error",
@@ -48,12 +50,15 @@ def popularity_shares(log: EventLog, counted: npt.NDArray[np.integer]) -> npt.ND
     return counts / max(counts.sum(), 1.0)
 
 
-def evaluate_run(run: RunFolder, log: EventLog, model: HRNN, predictor: Predictor) -> dict[str, Any]:
+def evaluate_run(
+    run: RunFolder, log: EventLog, model: HRNN, predictor: Predictor
+) -> dict[str, Any]:
     """Judges a trained run on its test users.
 
     Returns:
-      Plain values: dataset, protocol with its hash, and for `popularity` and the run's own key the perplexity, HR, NDCG
-      and MRR at 10, the same by level, the gap sweep of one user and over all test users, and how it was trained.
+      Plain values: dataset, protocol with its hash, and for `popularity` and the run's own key the
+      perplexity, HR, NDCG and MRR at 10, the same by level, the gap sweep of one user and over all
+      test users, and how it was trained.
     """
     config = run.config
     test = run.users(log, Part.TEST)
@@ -77,7 +82,10 @@ def evaluate_run(run: RunFolder, log: EventLog, model: HRNN, predictor: Predicto
         "protocol": protocol.to_dict(),
         "catalogue_items": log.num_items,
         "test_targets": protocol.test_targets,
-        **{key: {name: found[name_] for name, found in values.items()} for key, name_ in METRICS.items()},
+        **{
+            key: {name: found[name_] for name, found in values.items()}
+            for key, name_ in METRICS.items()
+        },
         "by_level": {name: figures_by_level(rows, protocol.k) for name, rows in judged.items()},
         "thresholds": list(config.model.thresholds),
         "gap_sweep": sweep_user(predictor, log, shown, shares),
@@ -91,8 +99,10 @@ def evaluate_run(run: RunFolder, log: EventLog, model: HRNN, predictor: Predicto
     }
 
 
-def example_request(predictor: Predictor, log: EventLog, user: int, last: int = 5) -> dict[str, Any]:
-    """A short body for `curl`: a user's last events, asked an hour later, as the signature's columns."""
+def example_request(
+    predictor: Predictor, log: EventLog, user: int, last: int = 5
+) -> dict[str, Any]:
+    """A short body for `curl`: a user's last events, asked an hour later, as columns."""
     whole = Histories.from_log(log, [user])
     short = dataclasses.replace(
         whole,
@@ -105,7 +115,7 @@ def example_request(predictor: Predictor, log: EventLog, user: int, last: int = 
 
 
 def sweep_example(log: EventLog, users: npt.NDArray[np.integer]) -> int:
-    """The user that the sweep shows: of those asked for, the one with the middle number of events."""
+    """The user that the sweep shows: the one of them with the middle number of events."""
     lengths = log.offsets[np.asarray(users) + 1] - log.offsets[users]
     return int(np.asarray(users)[np.argsort(lengths, kind="stable")[len(lengths) // 2]])
 
@@ -119,7 +129,9 @@ def merge(first: dict[str, Any], second: dict[str, Any]) -> dict[str, Any]:
     """
     for result in (first, second):
         if "protocol" not in result:
-            raise RunError("got a record without a protocol, expected a result of `tfhrnn evaluate`")
+            raise RunError(
+                "got a record without a protocol, expected a result of `tfhrnn evaluate`"
+            )
     require_same(Protocol.from_dict(first["protocol"]), Protocol.from_dict(second["protocol"]))
     both = {key: {**second[key], **first[key]} for key in (*METRICS, "by_level")}
     return {**first, **both}

@@ -11,7 +11,9 @@ from rich.table import Table
 def print_result(result: dict[str, Any], console: Console) -> None:
     """The figures as a table, with the protocol they were taken under."""
     protocol = result["protocol"]
-    table = Table(title=f"{protocol['dataset']}: {protocol['targets']}, {protocol['test_targets']:,} targets")
+    table = Table(
+        title=f"{protocol['dataset']}: {protocol['targets']}, {protocol['test_targets']:,} targets"
+    )
     for column in ("model", "perplexity", "HR@10", "NDCG@10", "MRR@10"):
         table.add_column(column, justify="left" if column == "model" else "right")
     for name, value in result["perplexity"].items():

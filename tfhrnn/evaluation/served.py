@@ -1,8 +1,8 @@
 """Served = evaluated: the perplexity of a model's answers over HTTP beside the evaluator's.
 
-For every event of some users the server is asked with the history so far, at the event's own time, for the whole
-catalogue; the target's log-probability is read off the answer. Nothing of the evaluator's route is shared: ids are
-looked up, steps built and the state run in the served graph.
+For every event of some users the server is asked with the history so far, at the event's own time,
+for the whole catalogue; the target's log-probability is read off the answer. Nothing of the
+evaluator's route is shared: ids are looked up, steps built and the state run in the served graph.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ _TIMEOUT_SECONDS = 120
 def served_log_probabilities(
     url: str, name: str, predictor: Predictor, log: EventLog, user: int
 ) -> npt.NDArray[np.float64]:
-    """log p of each event of one user, `[events]`, as the server answers it.
+    """Log p of each event of one user, `[events]`, as the server answers it.
 
     Args:
       url: of the server, such as http://127.0.0.1:8501.
@@ -46,7 +46,9 @@ def served_log_probabilities(
     events = int(log.offsets[user + 1] - log.offsets[user])
     times = np.asarray(log.time[log.offsets[user] : log.offsets[user + 1]])
     ids = log.catalogue.ids
-    wanted = [ids[index - FIRST_ITEM] for index in log.item[log.offsets[user] : log.offsets[user + 1]]]
+    wanted = [
+        ids[index - FIRST_ITEM] for index in log.item[log.offsets[user] : log.offsets[user + 1]]
+    ]
     found = np.empty(events)
     with httpx.Client(timeout=_TIMEOUT_SECONDS) as client:
         for begin in range(0, events, _BATCH):
@@ -55,10 +57,14 @@ def served_log_probabilities(
             inputs = predictor.inputs(histories, query_time=times[prefixes], k=log.num_items)
             answer = client.post(
                 f"{url}/v1/models/{name}:predict",
-                content=json.dumps({"inputs": {key: value.tolist() for key, value in inputs.items()}}),
+                content=json.dumps(
+                    {"inputs": {key: value.tolist() for key, value in inputs.items()}}
+                ),
             )
             if answer.status_code != 200:
-                raise RunError(f"{url}: got status {answer.status_code}, expected 200: {answer.text[:300]}")
+                raise RunError(
+                    f"{url}: got status {answer.status_code}, expected 200: {answer.text[:300]}"
+                )
             outputs = answer.json()["outputs"]
             for row, prefix in enumerate(prefixes):
                 place = outputs["items"][row].index(wanted[prefix])

@@ -37,17 +37,24 @@ def sweep_user(
       k: items a gap.
 
     Returns:
-      A record a gap: `gap_seconds`, `level`, and `top` with item, title, genres, log_probability and popularity.
+      A record a gap: `gap_seconds`, `level`, and `top` with item, title, genres, log_probability
+      and popularity.
     """
     histories = Histories.from_log(log, [user] * len(gaps))
-    ids, log_p = predictor.answer(histories, query_time=histories.last_times + np.asarray(gaps), k=k)
+    ids, log_p = predictor.answer(
+        histories, query_time=histories.last_times + np.asarray(gaps), k=k
+    )
     levels = predictor.levels(np.asarray(gaps))
     return [
         {
             "gap_seconds": int(gap),
             "level": int(levels[row]),
             "top": [
-                {**describe(log, item), "log_probability": float(p), "popularity": _share(log, item, popularity)}
+                {
+                    **describe(log, item),
+                    "log_probability": float(p),
+                    "popularity": _share(log, item, popularity),
+                }
                 for item, p in zip(ids[row], log_p[row], strict=True)
                 if item
             ],
@@ -65,13 +72,17 @@ def sweep_users(
     gaps: Sequence[int] = GAPS,
 ) -> list[dict[str, Any]]:
     """Mean popularity of the top-1 over users at each gap, with its standard error."""
-    ordered = sorted(np.asarray(users).tolist(), key=lambda user: log.offsets[user + 1] - log.offsets[user])
+    ordered = sorted(
+        np.asarray(users).tolist(), key=lambda user: log.offsets[user + 1] - log.offsets[user]
+    )
     shares = np.zeros((len(gaps), len(ordered)))
     for begin in range(0, len(ordered), _BATCH):
         histories = Histories.from_log(log, ordered[begin : begin + _BATCH])
         for row, gap in enumerate(gaps):
             ids, _ = predictor.answer(histories, query_time=histories.last_times + gap, k=1)
-            shares[row, begin : begin + len(ids)] = [_share(log, item, popularity) for item in ids[:, 0]]
+            shares[row, begin : begin + len(ids)] = [
+                _share(log, item, popularity) for item in ids[:, 0]
+            ]
     levels = predictor.levels(np.asarray(gaps))
     return [
         {
@@ -79,14 +90,16 @@ def sweep_users(
             "level": int(levels[row]),
             "users": len(ordered),
             "mean_popularity": float(shares[row].mean()),
-            "standard_error": float(shares[row].std(ddof=1) / np.sqrt(len(ordered))) if len(ordered) > 1 else 0.0,
+            "standard_error": float(shares[row].std(ddof=1) / np.sqrt(len(ordered)))
+            if len(ordered) > 1
+            else 0.0,
         }
         for row, gap in enumerate(gaps)
     ]
 
 
 def history_rows(log: EventLog, user: int, last: int = 5) -> list[dict[str, Any]]:
-    """A user's last events as the paper's Table 4 shows them: seconds before the last one, title, genres, feedback."""
+    """A user's last events in the form of the paper's Table 4, oldest first."""
     histories = Histories.from_log(log, [user])
     items, times, feedback = histories.items[0], histories.times[0], histories.feedback[0]
     return [

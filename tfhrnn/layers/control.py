@@ -1,4 +1,4 @@
-"""What a tower is told beside its input: where users begin, and the level of the gap that follows."""
+"""What a tower is told beside its input: where users begin, and the level of the next gap."""
 
 from __future__ import annotations
 

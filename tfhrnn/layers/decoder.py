@@ -1,8 +1,8 @@
 """From hidden state to scores: ID and feature embeddings of items, mixed by λ.
 
-score_j = (1 − λ_j)(w_j·h + b_j) + λ_j(w(f_j)·h + b(f_j)). In training λ is drawn at random, so that feature embeddings
-are learned as substitutes of the ID embeddings and an item without interactions can be scored at λ = 1
-(Ma and Narayanaswamy, section 2).
+score_j = (1 − λ_j)(w_j·h + b_j) + λ_j(w(f_j)·h + b(f_j)). In training λ is drawn at random, so that
+feature embeddings are learned as substitutes of the ID embeddings and an item without interactions
+can be scored at λ = 1 (Ma and Narayanaswamy, section 2).
 """
 
 from __future__ import annotations
@@ -19,10 +19,12 @@ class Decoder(tf.keras.layers.Layer):
 
     Args:
       units: width of hidden states and item embeddings.
-      features: `[items, width]` float32 encoded item features; width 0 for none, and then λ is 0 everywhere.
+      features: `[items, width]` float32 encoded item features; width 0 for none, and then λ is 0
+        everywhere.
       cold: `[items]` bool, items without training events, scored at λ = 1.
       mix: λ of the other items at inference.
-      mix_rule: "item" draws λ_j ~ U(0, 1) for each item, "update" one for all, "fixed" always takes `mix`.
+      mix_rule: "item" draws λ_j ~ U(0, 1) for each item, "update" one for all, "fixed" always takes
+        `mix`.
       log_popularity: `[items]` float32 start of the ID bias b_j.
       seen_bias: start of the seen-item scalar; None leaves it out.
       seen_bias_rate: multiplies the scalar's learning rate.
@@ -58,8 +60,12 @@ class Decoder(tf.keras.layers.Layer):
         """Creates the weights; the shape of an input is not needed."""
         seed = self.seed
         start = tf.keras.initializers.RandomUniform(-0.1, 0.1, seed=seed)
-        bias = self._log_popularity if self._log_popularity is not None else np.zeros(self.num_items)
-        self.id_weights = self.add_weight("id_weights", [self.num_items, self.units], initializer=start)
+        bias = (
+            self._log_popularity if self._log_popularity is not None else np.zeros(self.num_items)
+        )
+        self.id_weights = self.add_weight(
+            "id_weights", [self.num_items, self.units], initializer=start
+        )
         self.id_bias = self.add_weight(
             "id_bias", [self.num_items], initializer=tf.keras.initializers.Constant(bias)
         )
@@ -79,8 +85,12 @@ class Decoder(tf.keras.layers.Layer):
             )
             glorot = tf.keras.initializers.GlorotUniform(seed=None if seed is None else seed + 1)
             width = self._features.shape[1]
-            self.feature_weights = self.add_weight("feature_weights", [width, self.units], initializer=glorot)
-            self.feature_center = self.add_weight("feature_center_bias", [self.units], initializer="zeros")
+            self.feature_weights = self.add_weight(
+                "feature_weights", [width, self.units], initializer=glorot
+            )
+            self.feature_center = self.add_weight(
+                "feature_center_bias", [self.units], initializer="zeros"
+            )
             self.feature_slope = self.add_weight("feature_slope", [width], initializer="zeros")
             self.feature_bias = self.add_weight(
                 "feature_bias", [], initializer=tf.keras.initializers.Constant(np.mean(bias))
@@ -97,7 +107,8 @@ class Decoder(tf.keras.layers.Layer):
         """The scalar added to seen items' scores, float32; None where it is left out."""
         if self.seen_bias_start is None:
             return None
-        # Adam's step does not depend on a gradient's size, so scaling the variable scales its learning rate.
+        # Adam's step does not depend on a gradient's size, so scaling the variable scales its
+        # learning rate.
         return tf.cast(self.raw_seen_bias, tf.float32) * self.seen_bias_rate
 
     def draw_mix(self) -> tf.Tensor:
@@ -136,7 +147,7 @@ class Decoder(tf.keras.layers.Layer):
         return weights, bias + mix * (feature_bias - bias)
 
     def call(self, hidden: tf.Tensor, mix: tf.Tensor | None = None) -> tf.Tensor:
-        """Scores `[..., items]` float32 of `[..., units]` hidden states, without the seen-item term."""
+        """Scores `[..., items]` float32 of `[..., units]` states, without the seen-item term."""
         weights, bias = self.item_matrix(mix)
         scores = tf.matmul(tf.cast(hidden, weights.dtype), weights, transpose_b=True)
         return tf.cast(scores + bias, tf.float32)

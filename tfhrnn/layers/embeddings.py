@@ -1,7 +1,8 @@
 """What a step reads: item ⊕ level ⊕ feedback ⊕ user, and the numeric inputs beside them.
 
-Each part is a layer of its own; `EventEmbedding` concatenates those that a model uses. Session control, feedback and
-user features join at the input, so that any tower can use them (Ma and Narayanaswamy, section 2, Figure 2).
+Each part is a layer of its own; `EventEmbedding` concatenates those that a model uses. Session
+control, feedback and user features join at the input, so that any tower can use them (Ma and
+Narayanaswamy, section 2, Figure 2).
 """
 
 from __future__ import annotations
@@ -12,7 +13,9 @@ import numpy as np
 import numpy.typing as npt
 import tensorflow as tf
 
-FIRST_COLUMN = 2  # index of the item in the matrix's first row; 0 is the start event, 1 the unknown item
+FIRST_COLUMN = (
+    2  # index of the item in the matrix's first row; 0 is the start event, 1 the unknown item
+)
 
 
 def _uniform(seed: int | None) -> tf.keras.initializers.Initializer:
@@ -42,7 +45,9 @@ class ItemEmbedding(tf.keras.layers.Layer):
     ) -> None:
         super().__init__(**kwargs)
         self.num_items, self.units, self.tied, self.seed = num_items, units, tied, seed
-        self._features = np.zeros((num_items, 0), np.float32) if features is None else np.asarray(features)
+        self._features = (
+            np.zeros((num_items, 0), np.float32) if features is None else np.asarray(features)
+        )
         self.has_features = self._features.shape[1] > 0 and not tied
 
     def build(self, _: Any) -> None:
@@ -50,7 +55,9 @@ class ItemEmbedding(tf.keras.layers.Layer):
         rows = FIRST_COLUMN if self.tied else FIRST_COLUMN + self.num_items
         self.table = self.add_weight("table", [rows, self.units], initializer=_uniform(self.seed))
         if self.has_features:
-            padded = np.concatenate([np.zeros((FIRST_COLUMN, self._features.shape[1])), self._features])
+            padded = np.concatenate(
+                [np.zeros((FIRST_COLUMN, self._features.shape[1])), self._features]
+            )
             self.features = self.add_weight(
                 "features",
                 padded.shape,
@@ -79,7 +86,9 @@ class ItemEmbedding(tf.keras.layers.Layer):
         table = tf.cast(self.table, self.compute_dtype)
         if self.tied:
             if item_weights is None:
-                raise ValueError("a tied ItemEmbedding needs item_weights, from Decoder.item_matrix")
+                raise ValueError(
+                    "a tied ItemEmbedding needs item_weights, from Decoder.item_matrix"
+                )
             table = tf.concat([table, tf.cast(item_weights, self.compute_dtype)], axis=0)
         vectors = tf.gather(table, item)
         if not self.has_features:
@@ -107,7 +116,9 @@ class LevelEmbedding(tf.keras.layers.Layer):
       seed: of weights.
     """
 
-    def __init__(self, num_levels: int, units: int, *, seed: int | None = None, **kwargs: Any) -> None:
+    def __init__(
+        self, num_levels: int, units: int, *, seed: int | None = None, **kwargs: Any
+    ) -> None:
         super().__init__(**kwargs)
         self.num_levels, self.units, self.seed = num_levels, units, seed
 
@@ -138,7 +149,13 @@ class FeedbackEmbedding(tf.keras.layers.Layer):
     """
 
     def __init__(
-        self, units: int, *, mean: float = 0.0, std: float = 1.0, seed: int | None = None, **kwargs: Any
+        self,
+        units: int,
+        *,
+        mean: float = 0.0,
+        std: float = 1.0,
+        seed: int | None = None,
+        **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
         self.units, self.mean, self.std, self.seed = units, mean, std or 1.0, seed
@@ -223,8 +240,8 @@ class PositionInput(tf.keras.layers.Layer):
 class TimeBumps(tf.keras.layers.Layer):
     """The query time as radial bumps over the training data's time range.
 
-    A time outside the range is clamped to its nearest end, so that a model asked years later answers as at the end of
-    what it has seen instead of failing or extrapolating.
+    A time outside the range is clamped to its nearest end, so that a model asked years later
+    answers as at the end of what it has seen instead of failing or extrapolating.
 
     Args:
       bumps: how many, evenly spaced; each as wide as their distance.
@@ -286,19 +303,23 @@ class EventEmbedding(tf.keras.layers.Layer):
             dropout, seed=seed, force_generator=True, dtype=self._dtype_policy
         )
 
-    def call(self, event: Any, item_weights: tf.Tensor | None = None, training: bool = False) -> tf.Tensor:
+    def call(
+        self, event: Any, item_weights: tf.Tensor | None = None, training: bool = False
+    ) -> tf.Tensor:
         """Embeds a window.
 
         Args:
-          event: a record with `item`, `level`, `feedback`, `user`, `gap`, `query_time` and `position`, `[lanes, window]`
-            each (`user` with a width), such as `tfhrnn.data.windows.Batch`.
+          event: a record with `item`, `level`, `feedback`, `user`, `gap`, `query_time` and
+            `position`, `[lanes, window]` each (`user` with a width), such as
+            `tfhrnn.data.windows.Batch`.
           item_weights: `[items, units]` from `Decoder.item_matrix`, for tied items.
           training: whether dropout draws.
 
         Returns:
           `[lanes, window, width]`.
         """
-        # Only the item part is dropped: levels, gaps and times are few channels that each say something of their own.
+        # Only the item part is dropped: levels, gaps and times are few channels that each say
+        # something of their own.
         parts = [self.dropout(self.item(event.item, item_weights), training=training)]
         for layer, value in (
             (self.level, event.level),

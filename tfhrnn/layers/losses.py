@@ -1,9 +1,10 @@
 """The exact softmax over all items, in chunks, so that `[tokens, items]` is never held.
 
-−log p(target) = log Σ_j exp(s_j) − s_target, s_j = w_j·h + b_j + β·seen_j. Lanes are taken a few at a time, and a
-chunk leaves its part of the gradient behind, so that its scores are computed once. Where several tied items share a target, s_target is their mean. The seen
-term marks the items among a user's last distinct ones; it comes as stays (item, from step, to step), so that a window
-costs one scatter and one running sum instead of a list a token.
+−log p(target) = log Σ_j exp(s_j) − s_target, s_j = w_j·h + b_j + β·seen_j. Lanes are taken a few at
+a time, and a chunk leaves its part of the gradient behind, so that its scores are computed once.
+Where several tied items share a target, s_target is their mean. The seen term marks the items among
+a user's last distinct ones; it comes as stays (item, from step, to step), so that a window costs
+one scatter and one running sum instead of a list a token.
 """
 
 from __future__ import annotations
@@ -32,8 +33,8 @@ def seen_mask(stays: tf.Tensor, window: int | tf.Tensor, num_items: int | tf.Ten
     """Which items are in the seen set at each step.
 
     Args:
-      stays: `[lanes, entries, 3]` int32 (column, first step, step after the last), within the window; rows whose
-        column is negative or whose steps are equal count for nothing.
+      stays: `[lanes, entries, 3]` int32 (column, first step, step after the last), within the
+        window; rows whose column is negative or whose steps are equal count for nothing.
       window: steps.
       num_items: columns.
 
@@ -51,7 +52,8 @@ def seen_mask(stays: tf.Tensor, window: int | tf.Tensor, num_items: int | tf.Ten
         [lanes * (window + 1) * num_items],
     )
     change = tf.reshape(change, [lanes, window + 1, num_items])[:, :-1]
-    # A running sum over the window, as a product with a triangle of ones: many times faster than cumsum on a CPU.
+    # A running sum over the window, as a product with a triangle of ones: many times faster than
+    # cumsum on a CPU.
     triangle = tf.linalg.band_part(tf.ones([window, window]), -1, 0)
     return tf.matmul(tf.repeat(triangle[tf.newaxis], lanes, axis=0), change)
 
@@ -59,9 +61,12 @@ def seen_mask(stays: tf.Tensor, window: int | tf.Tensor, num_items: int | tf.Ten
 def _scores(
     hidden: tf.Tensor, weights: tf.Tensor, bias: tf.Tensor, stays: tf.Tensor, seen_bias: tf.Tensor
 ) -> tuple[tf.Tensor, tf.Tensor | None]:
-    """A chunk's scores `[lanes · window, items]` in float32, and its seen mask where there are stays."""
+    """A chunk's float32 scores `[lanes · window, items]`, and its seen mask if it has stays."""
     lanes, window, units = (n or tf.shape(hidden)[at] for at, n in enumerate(hidden.shape))
-    scores = tf.cast(tf.matmul(tf.reshape(hidden, [-1, units]), weights, transpose_b=True), tf.float32) + bias
+    scores = (
+        tf.cast(tf.matmul(tf.reshape(hidden, [-1, units]), weights, transpose_b=True), tf.float32)
+        + bias
+    )
     if stays.shape[1] == 0:
         return scores, None
     num_items = weights.shape[0] or tf.shape(weights)[0]
@@ -82,12 +87,16 @@ def _lanes_at_once(hidden: tf.Tensor) -> int:
     lanes, window = hidden.shape[:2]
     if lanes is None or window is None:
         return 1
-    return max(n for n in range(1, lanes + 1) if lanes % n == 0 and (n == 1 or n * window <= _CHUNK_TOKENS))
+    return max(
+        n for n in range(1, lanes + 1) if lanes % n == 0 and (n == 1 or n * window <= _CHUNK_TOKENS)
+    )
 
 
 def _in_groups(x: tf.Tensor, groups: int | tf.Tensor, size: int) -> tf.Tensor:
     """`[lanes, ...]` as `[groups, size, ...]`."""
-    return tf.reshape(x, [groups, size, *(n or tf.shape(x)[at] for at, n in enumerate(x.shape) if at)])
+    return tf.reshape(
+        x, [groups, size, *(n or tf.shape(x)[at] for at, n in enumerate(x.shape) if at)]
+    )
 
 
 def chunked_cross_entropy(
@@ -100,9 +109,10 @@ def chunked_cross_entropy(
     stays: tf.Tensor | None = None,
     seen_bias: tf.Tensor | None = None,
 ) -> tuple[tf.Tensor, tf.Tensor]:
-    """−log p of each step's target, exact over all items, and its weighted sum, which is differentiable.
+    """−log p of each step's target, exact over all items, and its differentiable weighted sum.
 
-    A chunk's scores are computed once: the sum's gradient is linear in `weight`, so the forward pass leaves it ready.
+    A chunk's scores are computed once: the sum's gradient is linear in `weight`, so the forward
+    pass leaves it ready.
 
     Args:
       hidden: `[lanes, window, units]`, any float dtype; scores are added up in float32.
@@ -114,8 +124,8 @@ def chunked_cross_entropy(
       seen_bias: scalar β; 0 if left out.
 
     Returns:
-      Scalar Σ weight · nats, with gradients to hidden, weights, bias and seen_bias; and the `[lanes, window]` float32
-      nats themselves, without.
+      Scalar Σ weight · nats, with gradients to hidden, weights, bias and seen_bias; and the
+      `[lanes, window]` float32 nats themselves, without.
     """
     if stays is None:
         stays = tf.zeros([tf.shape(hidden)[0], 0, 3], tf.int32)
@@ -132,10 +142,13 @@ def chunked_cross_entropy(
         groups = (hidden.shape[0] or tf.shape(hidden)[0]) // size
 
         split = [
-            _in_groups(x, groups, size) for x in (hidden, stays, targets.items, targets.count, weight)
+            _in_groups(x, groups, size)
+            for x in (hidden, stays, targets.items, targets.count, weight)
         ]
 
-        def body(i: tf.Tensor, nats: tf.TensorArray, slopes: tf.TensorArray, *sums: tf.Tensor) -> tuple:
+        def body(
+            i: tf.Tensor, nats: tf.TensorArray, slopes: tf.TensorArray, *sums: tf.Tensor
+        ) -> tuple:
             hidden_, stays_, items_, count_, weight_ = (x[i] for x in split)
             scores, mask = _scores(hidden_, weights, bias, stays_, beta)
             columns, share = _target_places(items_, count_)
@@ -146,7 +159,9 @@ def chunked_cross_entropy(
             factor = tf.reshape(weight_, [-1, 1])
             rows = tf.broadcast_to(tf.range(tf.shape(columns)[0])[:, tf.newaxis], tf.shape(columns))
             slope = tf.tensor_scatter_nd_sub(
-                tf.exp(scores - normalizer) * factor, tf.stack([rows, columns], axis=-1), share * factor
+                tf.exp(scores - normalizer) * factor,
+                tf.stack([rows, columns], axis=-1),
+                share * factor,
             )
             low = tf.cast(slope, hidden.dtype)
             slopes = slopes.write(i, tf.reshape(tf.matmul(low, weights), tf.shape(hidden_)))
@@ -208,8 +223,8 @@ def chunked_ranks(
       seen_bias: as in `chunked_cross_entropy`.
 
     Returns:
-      `[lanes, window]` float32 log p(target), and `[lanes, window]` int32 ranks from 0: the items that score more, and
-      those that score the same and stand before it in the catalogue.
+      `[lanes, window]` float32 log p(target), and `[lanes, window]` int32 ranks from 0: the items
+      that score more, and those that score the same and stand before it in the catalogue.
     """
     if stays is None:
         stays = tf.zeros([tf.shape(hidden)[0], 0, 3], tf.int32)

@@ -1,8 +1,10 @@
 """Recurrent towers on Keras' fused cells, with an exact reset inside the input.
 
-The reset is one more input channel. Its kernel row is held at −1e4 for the update and the reset gate and at 0 for the
-candidate: where the channel is 1 both gates are exactly 0, so the new state is the candidate of the present input alone,
-h_k = tanh(W x_k + b), and no gradient passes to what came before. No mask, no loop of our own, in every dtype.
+The reset is one more input channel. Its kernel row is held at −1e4 for the update and the reset
+gate and at 0 for the
+candidate: where the channel is 1 both gates are exactly 0, so the new state is the candidate of the
+present input alone, h_k = tanh(W x_k + b), and no gradient passes to what came before. No mask, no
+loop of our own, in every dtype.
 """
 
 from __future__ import annotations
@@ -23,7 +25,11 @@ class ResetRow(tf.keras.constraints.Constraint):
         """The kernel with its last row replaced."""
         units = kernel.shape[1] // 3
         row = tf.concat(
-            [tf.fill([1, 2 * units], tf.cast(_CLOSED, kernel.dtype)), tf.zeros([1, units], kernel.dtype)], axis=1
+            [
+                tf.fill([1, 2 * units], tf.cast(_CLOSED, kernel.dtype)),
+                tf.zeros([1, units], kernel.dtype),
+            ],
+            axis=1,
         )
         return tf.concat([kernel[:-1], row], axis=0)
 
@@ -59,7 +65,13 @@ class GRUTower(tf.keras.layers.Layer):
     flush_steps = 0
 
     def __init__(
-        self, units: int, *, layers: int = 1, dropout: float = 0.0, seed: int | None = None, **kwargs: Any
+        self,
+        units: int,
+        *,
+        layers: int = 1,
+        dropout: float = 0.0,
+        seed: int | None = None,
+        **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
         self.units, self.layers, self.dropout, self.seed = units, layers, dropout, seed
@@ -116,11 +128,19 @@ class GRUTower(tf.keras.layers.Layer):
         for index, cell in enumerate(self.cells):
             if index:
                 x = self.between[index - 1](x, training=training)
-            x, last = cell(tf.concat([x, reset], axis=-1), initial_state=tf.cast(state[index], self.compute_dtype))
+            x, last = cell(
+                tf.concat([x, reset], axis=-1),
+                initial_state=tf.cast(state[index], self.compute_dtype),
+            )
             states.append(last)
         return x, tuple(states)
 
     def get_config(self) -> dict[str, Any]:
         """The constructor's arguments."""
-        own = {"units": self.units, "layers": self.layers, "dropout": self.dropout, "seed": self.seed}
+        own = {
+            "units": self.units,
+            "layers": self.layers,
+            "dropout": self.dropout,
+            "seed": self.seed,
+        }
         return {**super().get_config(), **own}

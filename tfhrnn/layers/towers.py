@@ -1,8 +1,8 @@
 """The towers by name, and the contract they keep.
 
-`tower(x, control, state) -> (y, state)` under four laws: outputs from a reset on depend on nothing before it; any split
-into windows gives the outputs of the whole; users packed into a lane get what each gets alone; the first output depends
-on the first input.
+`tower(x, control, state) -> (y, state)` under four laws: outputs from a reset on depend on nothing
+before it; any split into windows gives the outputs of the whole; users packed into a lane get what
+each gets alone; the first output depends on the first input.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ class Tower(Protocol):
     def __call__(
         self, x: tf.Tensor, control: Control, state: State, *, training: bool = False
     ) -> tuple[tf.Tensor, State]:
-        """From `[lanes, window, width]` to `[lanes, window, units]` and the state after the last step."""
+        """From `[lanes, window, width]` to `[lanes, window, units]` and the last step's state."""
 
 
 TOWERS: dict[str, Any] = {"gru": GRUTower}

@@ -1,7 +1,8 @@
 """The Keras model: event embedding, tower, decoder, and how they are trained.
 
-One `Batch` makes one update of truncated back-propagation: the state left by the last window is read and the new one
-kept (paper, section 2). A batch whose users all begin anew needs no clearing, because a reset forgets exactly.
+One `Batch` makes one update of truncated back-propagation: the state left by the last window is
+read and the new one kept (paper, section 2). A batch whose users all begin anew needs no clearing,
+because a reset forgets exactly.
 """
 
 from __future__ import annotations
@@ -77,12 +78,17 @@ class HRNN(tfrs.models.Model):
             name="decoder",
         )
         self.event_embedding = EventEmbedding(
-            ItemEmbedding(len(features), config.units, tied=config.tied, features=features, seed=seed + 1),
+            ItemEmbedding(
+                len(features), config.units, tied=config.tied, features=features, seed=seed + 1
+            ),
             level=LevelEmbedding(config.start_level + 1, config.level_width, seed=seed + 2)
             if config.levels
             else None,
             feedback=FeedbackEmbedding(
-                config.feature_width, mean=facts.feedback_mean, std=facts.feedback_std, seed=seed + 3
+                config.feature_width,
+                mean=facts.feedback_mean,
+                std=facts.feedback_std,
+                seed=seed + 3,
             )
             if config.feedback
             else None,
@@ -99,12 +105,17 @@ class HRNN(tfrs.models.Model):
             name="event",
         )
         self.tower = tower(
-            config.tower, units=config.units, layers=config.layers, dropout=config.output_dropout, seed=seed + 6
+            config.tower,
+            units=config.units,
+            layers=config.layers,
+            dropout=config.output_dropout,
+            seed=seed + 6,
         )
         self.output_dropout = tf.keras.layers.Dropout(
             config.output_dropout, seed=seed + 7, force_generator=True
         )
-        # Kept between windows; each replica of a distribution strategy has its own lanes and so its own copy.
+        # Kept between windows; each replica of a distribution strategy has its own lanes and so its
+        # own copy.
         self.carried = [
             tf.Variable(
                 tf.zeros_like(part),
@@ -120,7 +131,7 @@ class HRNN(tfrs.models.Model):
 
     @property
     def metrics(self) -> list[tf.keras.metrics.Metric]:
-        """Means over an epoch's targets, reset by `fit` at each epoch and before each validation."""
+        """Means over an epoch's targets, reset at each epoch and before each validation."""
         return [self.loss_metric, self.perplexity_metric]
 
     def hidden(
@@ -135,7 +146,8 @@ class HRNN(tfrs.models.Model):
           training: whether dropout draws.
 
         Returns:
-          `[lanes, window, units]` hidden states, the new state, and the item matrix (weights, bias) that was read.
+          `[lanes, window, units]` hidden states, the new state, and the item matrix (weights, bias)
+          that was read.
         """
         matrix = self.decoder.item_matrix(mix)
         x = self.event_embedding(event, matrix[0], training=training)
@@ -143,17 +155,20 @@ class HRNN(tfrs.models.Model):
         return self.output_dropout(y, training=training), state, matrix
 
     def call(self, batch: Any, training: bool = False) -> tf.Tensor:
-        """Log-probabilities `[lanes, window, items]` of a window read from nothing: for looking, not for training."""
+        """Log-probabilities `[lanes, window, items]` of a window read from nothing, for looking."""
         state = self.tower.initial_state(tf.shape(batch.item)[0])
         hidden, _, (weights, bias) = self.hidden(batch, state, training=training)
-        scores = tf.cast(tf.einsum("lwu,iu->lwi", hidden, tf.cast(weights, hidden.dtype)), tf.float32) + bias
+        scores = (
+            tf.cast(tf.einsum("lwu,iu->lwi", hidden, tf.cast(weights, hidden.dtype)), tf.float32)
+            + bias
+        )
         if self.decoder.seen_bias is not None:
             mask = seen_mask(self._stays(batch), tf.shape(batch.item)[1], self.decoder.num_items)
             scores += self.decoder.seen_bias * mask
         return tf.nn.log_softmax(scores)
 
     def judge(self, batch: Any, state: State) -> tuple[tf.Tensor, tf.Tensor, State]:
-        """Log-probability and rank (from 0) of each step's next item, `[lanes, window]` each, and the new state."""
+        """Log-probability and rank (from 0) of each next item, `[lanes, window]`, and the state."""
         hidden, state, (weights, bias) = self.hidden(batch, state)
         seen_bias = self.decoder.seen_bias
         stays = None if seen_bias is None else self._stays(batch)
