@@ -10,15 +10,25 @@ import argparse
 import os
 import sys
 from collections.abc import Sequence
+from typing import NoReturn
 
 import tfhrnn
 from tfhrnn.config import PRESETS
 from tfhrnn.errors import TfhrnnError
 
 
+class _Parser(argparse.ArgumentParser):
+    """A parser that says what is wrong in one line, like every other error here."""
+
+    def error(self, message: str) -> NoReturn:
+        """Prints the message and leaves with exit code 2."""
+        command = self.prog.removeprefix("python -m ")
+        self.exit(2, f"{command}: {_one_line(message)}; see python -m {command} --help\n")
+
+
 def build_parser() -> argparse.ArgumentParser:
     """All commands and their arguments."""
-    parser = argparse.ArgumentParser(
+    parser = _Parser(
         prog="python -m tfhrnn",
         description="Hierarchical recurrent recommenders with meta data, from events to serving.",
     )
@@ -175,6 +185,18 @@ def build_parser() -> argparse.ArgumentParser:
     )
     export.add_argument("--run", required=True, metavar="DIR", help="a trained run")
     export.add_argument("--out", required=True, metavar="DIR", help="the model's base path")
+    experiment = command(
+        "experiment", "run one of the experiments of the README", "experiment ablation --seeds 3"
+    )
+    experiment.add_argument("name", choices=["ablation"])
+    experiment.add_argument("--source", default="auto", help="where MovieLens 100K comes from")
+    experiment.add_argument("--seeds", type=int, default=3, help="how many (default 3)")
+    experiment.add_argument(
+        "--out",
+        default="experiments",
+        metavar="DIR",
+        help="its results; what is done is not done again",
+    )
     return parser
 
 
@@ -205,7 +227,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
         commands.run(parsed)
     except TfhrnnError as error:
-        print(f"tfhrnn {parsed.command}: {error}", file=sys.stderr)
+        print(f"tfhrnn {parsed.command}: {_one_line(str(error))}", file=sys.stderr)
         return 2
     except KeyboardInterrupt:
         print(
@@ -218,9 +240,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
     except OSError as error:
-        print(
-            f"tfhrnn {parsed.command}: {error.filename or 'a file'}: {error.strerror}",
-            file=sys.stderr,
-        )
+        reason = f"{error.filename or 'a file'}: {error.strerror or error}"
+        print(f"tfhrnn {parsed.command}: {_one_line(reason)}", file=sys.stderr)
         return 2
     return 0
+
+
+def _one_line(text: str) -> str:
+    return " ".join(text.split())

@@ -11,7 +11,7 @@ import numpy as np
 from rich.console import Console
 from rich.table import Table
 
-from tfhrnn.config import Config, preset
+from tfhrnn.config import preset
 from tfhrnn.data.event_log import EventLog, write_event_log
 from tfhrnn.data.feature_choice import choose_features
 from tfhrnn.data.movielens import load_movielens
@@ -36,7 +36,7 @@ def run(arguments: argparse.Namespace) -> None:
     Raises:
       TfhrnnError: bad input.
     """
-    console = Console()
+    console = Console(markup=False)  # titles and ids may hold brackets
     name = arguments.command.replace("-", "_")
     # The JSON's place is tried first: an hour's training should not end at a folder that is
     # missing.
@@ -50,18 +50,18 @@ def run(arguments: argparse.Namespace) -> None:
         temporary.replace(target)
 
 
-def training_config(arguments: argparse.Namespace) -> Config:
-    """The preset with `--set` and `--seed` on top."""
+def training_settings(arguments: argparse.Namespace) -> dict[str, object]:
+    """What `--set` and `--seed` change about the preset."""
     settings: dict[str, object] = dict(_pairs(arguments.set, "--set"))
     if arguments.seed is not None:
         settings["seed"] = arguments.seed
-    return preset(arguments.preset, settings)
+    return settings
 
 
 def _quickstart(arguments: argparse.Namespace, console: Console) -> dict[str, Any]:
     from tfhrnn.quickstart import quickstart
 
-    config = training_config(arguments)
+    config = preset(arguments.preset, training_settings(arguments))
     return quickstart(
         Path(arguments.out),
         config,
@@ -134,23 +134,22 @@ def _propose_thresholds(arguments: argparse.Namespace, console: Console) -> dict
 def _train(arguments: argparse.Namespace, console: Console) -> dict[str, Any]:
     from tfhrnn.recommender import HRNNRecommender
 
-    config = training_config(arguments)
-    log = EventLog.open(arguments.data)
-    recommender = HRNNRecommender(config)
-    recommender._own_thresholds = any(pair.startswith("thresholds=") for pair in arguments.set)
+    recommender = HRNNRecommender(arguments.preset, **training_settings(arguments))
     recommender.fit(
-        log, run=arguments.out, resume=arguments.resume, split_seed=arguments.split_seed
+        EventLog.open(arguments.data),
+        run=arguments.out,
+        resume=arguments.resume,
+        split_seed=arguments.split_seed,
     )
     assert recommender.run is not None
     epochs = recommender.run.epochs()
-    best = (
-        epochs.sort("val_perplexity")[0]
-        if epochs["val_perplexity"].dtype.is_numeric()
-        else epochs[-1]
-    )
+    # With two users there is none to validate on; training perplexity is watched instead.
+    validated = epochs["val_perplexity"].dtype.is_numeric()
+    watched = "val_perplexity" if validated else "perplexity"
+    best = epochs.sort(watched).row(0, named=True)
     console.print(
-        f"run: {arguments.out} (best epoch {best['epoch'][0]} of {len(epochs)}, "
-        f"validation perplexity {best['val_perplexity'][0]:.1f})\n"
+        f"run: {arguments.out} (best epoch {best['epoch']} of {len(epochs)}, "
+        f"{'validation' if validated else 'training'} perplexity {best[watched]:.1f})\n"
         f"next: python -m tfhrnn evaluate --run {arguments.out}",
         highlight=False,
     )
@@ -229,6 +228,35 @@ def _export(arguments: argparse.Namespace, console: Console) -> dict[str, Any]:
         highlight=False,
     )
     return {"export_dir": str(folder.parent), "version": int(folder.name)}
+
+
+def _experiment(arguments: argparse.Namespace, console: Console) -> dict[str, Any]:
+    from tfhrnn.experiments.ablation import ablation
+
+    if arguments.seeds < 1:
+        raise ConfigError(f"--seeds: got {arguments.seeds}, expected 1 or more")
+    out = Path(arguments.out)
+    movielens = load_movielens("ml-100k", arguments.source, notify=console.print)
+    log = movielens.write(out / "data")
+    found = ablation(
+        log,
+        out / arguments.name,
+        seeds=arguments.seeds,
+        say=lambda line: console.print(line, highlight=False),
+    )
+    table = Table(
+        title=f"{log.name}, {arguments.seeds} seeds, protocol {found['protocol']['hash']}"
+    )
+    for column in ("model", "perplexity", "NDCG@10", "epochs", "s/epoch"):
+        table.add_column(column, justify="left" if column == "model" else "right")
+    for row in found["rows"]:
+        error = row.get("standard_error", float("nan"))
+        shown = [f"{row['perplexity']:.1f}" + (f" ± {error:.1f}" if error == error else "")]
+        for key, form in (("ndcg_at_10", ".4f"), ("epochs", ".0f"), ("seconds_per_epoch", ".1f")):
+            shown.append(format(row[key], form) if key in row else "")
+        table.add_row(row["name"], *shown)
+    console.print(table)
+    return found
 
 
 def _features(

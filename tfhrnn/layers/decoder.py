@@ -143,8 +143,9 @@ class Decoder(tf.keras.layers.Layer):
             mix = self.inference_mix
         mix = tf.cast(mix, weights.dtype)
         by_features, feature_bias = self.feature_embeddings(self.features)
-        weights += mix[:, tf.newaxis] * (by_features - weights)
-        return weights, bias + mix * (feature_bias - bias)
+        rows = mix[:, tf.newaxis]
+        weights = (1.0 - rows) * weights + rows * by_features
+        return weights, (1.0 - mix) * bias + mix * feature_bias
 
     def call(self, hidden: tf.Tensor, mix: tf.Tensor | None = None) -> tf.Tensor:
         """Scores `[..., items]` float32 of `[..., units]` states, without the seen-item term."""

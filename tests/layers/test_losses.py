@@ -1,0 +1,173 @@
+"""The chunked softmax against NumPy and TensorFlow's own, in value and gradient."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from tfhrnn.data.windows import seen_stays
+from tfhrnn.layers import losses
+from tfhrnn.layers.losses import Targets, chunked_cross_entropy, chunked_ranks, seen_mask
+
+LANES, WINDOW, UNITS, ITEMS = 4, 3, 5, 11
+
+
+@pytest.fixture(autouse=True)
+def small_chunks(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Two chunks of two lanes."""
+    monkeypatch.setattr(losses, "_CHUNK_TOKENS", 2 * WINDOW)
+
+
+def world(seed: int = 0) -> dict[str, Any]:
+    rng = np.random.default_rng(seed)
+    return {
+        "hidden": tf.constant(rng.normal(size=(LANES, WINDOW, UNITS)), tf.float32),
+        "weights": tf.constant(rng.normal(size=(ITEMS, UNITS)), tf.float32),
+        "bias": tf.constant(rng.normal(size=ITEMS), tf.float32),
+        "targets": Targets(
+            tf.constant(
+                rng.permuted(np.tile(np.arange(ITEMS), (LANES, WINDOW, 1)), axis=-1)[..., :3],
+                tf.int32,
+            ),
+            tf.constant(rng.integers(1, 4, (LANES, WINDOW)), tf.int32),
+        ),
+        "weight": tf.constant(rng.integers(0, 3, (LANES, WINDOW)), tf.float32),
+        "stays": tf.constant(
+            [[[4, 0, 2], [7, 1, 3], [-2, 0, 0]]] * 2 + [[[0, 0, 3], [0, 0, 0], [10, 2, 2]]] * 2,
+            tf.int32,
+        ),
+        "seen_bias": tf.constant(-1.5),
+    }
+
+
+def plain(leaves: list[Any], given: dict[str, Any]) -> Any:
+    """The same by definition, holding everything."""
+    hidden, weights, bias, seen_bias = leaves
+    mask = np.zeros((LANES, WINDOW, ITEMS), np.float32)
+    for lane, rows in enumerate(given["stays"].numpy()):
+        for column, first, end in rows:
+            if column >= 0:
+                mask[lane, first:end, column] = 1
+    scores = tf.einsum("lwu,iu->lwi", hidden, weights) + bias + seen_bias * mask
+    log_p = tf.nn.log_softmax(scores)
+    items, count = given["targets"].items.numpy(), given["targets"].count.numpy()
+    share = (np.arange(3) < count[..., None]) / count[..., None]
+    onehot = np.sum(np.eye(ITEMS)[items] * share[..., None], axis=2)
+    return -tf.reduce_sum(log_p * tf.constant(onehot, tf.float32), axis=-1)
+
+
+def test_value_and_gradient_are_those_of_the_whole_softmax() -> None:
+    given = world()
+    leaves = [given[name] for name in ("hidden", "weights", "bias", "seen_bias")]
+    with tf.GradientTape(persistent=True) as tape:
+        tape.watch(leaves)
+        nats = plain(leaves, given)
+        wanted = tf.reduce_sum(nats * given["weight"])
+        total, found = chunked_cross_entropy(**given)
+        scaled = 3.0 * total
+    np.testing.assert_allclose(found, nats, rtol=1e-5)
+    np.testing.assert_allclose(total, wanted, rtol=1e-5)
+    for ours, theirs in zip(
+        tape.gradient(scaled, leaves), tape.gradient(wanted, leaves), strict=True
+    ):
+        np.testing.assert_allclose(ours, 3.0 * theirs, rtol=1e-4, atol=1e-5)
+
+
+def test_one_target_without_a_seen_term_is_sparse_cross_entropy() -> None:
+    given = world(1)
+    targets = Targets(given["targets"].items[..., :1], tf.ones([LANES, WINDOW], tf.int32))
+    _, found = chunked_cross_entropy(
+        given["hidden"], given["weights"], given["bias"], targets, weight=given["weight"]
+    )
+    scores = tf.einsum("lwu,iu->lwi", given["hidden"], given["weights"]) + given["bias"]
+    wanted = tf.nn.sparse_softmax_cross_entropy_with_logits(targets.items[..., 0], scores)
+    np.testing.assert_allclose(found, wanted, rtol=1e-5)
+
+
+def test_weight_zero_leaves_no_gradient() -> None:
+    given = world(2)
+    weight = np.ones((LANES, WINDOW), np.float32)
+    weight[1, 2] = 0
+    with tf.GradientTape() as tape:
+        tape.watch(given["hidden"])
+        total, _ = chunked_cross_entropy(**{**given, "weight": tf.constant(weight)})
+    gradient = tape.gradient(total, given["hidden"]).numpy()
+    assert np.all(gradient[1, 2] == 0) and np.all(np.any(gradient[weight > 0] != 0, axis=-1))
+
+
+@pytest.mark.parametrize("dtype", [tf.float16, tf.bfloat16])
+def test_low_precision_inputs_sum_in_float32(dtype: tf.DType) -> None:
+    given = world(3)
+    low = {**given, "hidden": tf.cast(given["hidden"], dtype)}
+    with tf.GradientTape() as tape:
+        tape.watch(low["hidden"])
+        total, found = chunked_cross_entropy(**low)
+    assert found.dtype == tf.float32 and tape.gradient(total, low["hidden"]).dtype == dtype
+    # Inputs of 8 bits of mantissa: scores of size 5 are off by up to about .04.
+    np.testing.assert_allclose(found, chunked_cross_entropy(**given)[1], atol=0.15)
+
+
+def test_graph_mode_with_unknown_lanes_agrees() -> None:
+    given = world(4)
+
+    @tf.function(input_signature=[tf.TensorSpec([None, WINDOW, UNITS])])
+    def total(hidden: Any) -> Any:
+        return chunked_cross_entropy(**{**given, "hidden": hidden})[0]
+
+    np.testing.assert_allclose(total(given["hidden"]), chunked_cross_entropy(**given)[0], rtol=1e-5)
+
+
+def test_scores_of_all_tokens_and_items_are_never_held() -> None:
+    given = world(5)
+    graph = tf.function(lambda: chunked_cross_entropy(**given)[0]).get_concrete_function().graph
+    bodies = [graph, *(f.graph for f in graph._functions.values() if hasattr(f, "graph"))]
+    largest = max(
+        output.shape.num_elements() or 0
+        for body in bodies
+        for operation in body.get_operations()
+        for output in operation.outputs
+        if output.shape.rank is not None and ITEMS in output.shape.as_list()
+    )
+    assert largest < LANES * WINDOW * ITEMS
+
+
+def test_ranks_count_better_items_and_equal_ones_in_front() -> None:
+    # Scores are the bias: 3 1 3 2 3. Item 2 ties with 0 before it and 4 behind it; item 1 is last.
+    bias = tf.constant([3.0, 1, 3, 2, 3])
+    log_p, ranks = chunked_ranks(
+        tf.zeros([1, 5, 2]), tf.zeros([5, 2]), bias, tf.constant([[0, 1, 2, 3, 4]])
+    )
+    assert ranks.numpy().tolist() == [[0, 4, 1, 3, 2]]
+    np.testing.assert_allclose(log_p[0], tf.nn.log_softmax(bias), rtol=1e-6)
+
+
+def test_ranks_agree_with_the_loss() -> None:
+    given = world(6)
+    target = given["targets"].items[..., 0]
+    log_p, ranks = chunked_ranks(
+        given["hidden"],
+        given["weights"],
+        given["bias"],
+        target,
+        stays=given["stays"],
+        seen_bias=given["seen_bias"],
+    )
+    single = Targets(target[..., None], tf.ones([LANES, WINDOW], tf.int32))
+    _, nats = chunked_cross_entropy(**{**given, "targets": single})
+    np.testing.assert_allclose(-log_p, nats, rtol=1e-5)
+    assert np.all((ranks.numpy() >= 0) & (ranks.numpy() < ITEMS))
+
+
+def test_mask_marks_stays_and_ignores_empty_rows() -> None:
+    stays = tf.constant([[[1, 0, 2], [1, 2, 3], [2, 1, 3], [-2, 0, 0], [0, 1, 1]]], tf.int32)
+    assert seen_mask(stays, 3, 4).numpy()[0].tolist() == [[0, 1, 0, 0], [0, 1, 1, 0], [0, 1, 1, 0]]
+
+
+def test_mask_of_a_history_is_its_seen_set() -> None:
+    stays = seen_stays(np.array([3, 1, 3, 0], np.int32), 2)
+    stays[:, 2] = np.minimum(stays[:, 2], 5)
+    mask = seen_mask(tf.constant(stays[None]), 5, 4).numpy()[0]
+    assert [np.flatnonzero(row).tolist() for row in mask] == [[], [3], [1, 3], [1, 3], [0, 3]]
