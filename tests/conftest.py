@@ -14,6 +14,7 @@ import pytest
 
 import tfhrnn  # noqa: F401  (picks Keras 2 before anything touches tf.keras)
 from tfhrnn.data.event_log import EventLog, write_event_log
+from tfhrnn.recommender import HRNNRecommender
 
 GENRES = ("Comedy", "Drama", "Horror")
 GAPS = (0, 5, 300, 7200, 200_000)
@@ -67,3 +68,21 @@ def tiny_log(
         name="tiny",
         keep_duplicates=True,
     )
+
+
+@pytest.fixture(scope="session")
+def trained(tiny_log: EventLog, tmp_path_factory: pytest.TempPathFactory) -> HRNNRecommender:
+    """A recommender of eight units, trained for two epochs on the small world; read it only."""
+    recommender = HRNNRecommender(
+        "best",
+        units=8,
+        layers=1,
+        epochs=2,
+        batch_size=4,
+        bptt=8,
+        seen_items=8,
+        feedback=True,
+        user_features=True,
+    )
+    run = tmp_path_factory.mktemp("trained") / "run"
+    return recommender.fit(tiny_log, run=run, verbose=0)

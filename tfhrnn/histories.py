@@ -89,9 +89,12 @@ class Histories:
         event. Without feedback, it is unknown.
 
         Raises:
-          DataError: lists of unlike lengths.
+          DataError: lists of unlike lengths, or a text where a list of ids belongs.
         """
-        items = [[str(item) for item in row] for row in items]
+        for row, ids in enumerate(items, 1):
+            if isinstance(ids, str):
+                raise DataError("history", row=row, found=repr(ids), expected="a list of ids")
+        items = [[str(item) for item in ids] for ids in items]
         if times is None:
             times = [
                 [facts.last_time - facts.median_gap * (len(row) - 1 - at) for at in range(len(row))]
@@ -99,14 +102,18 @@ class Histories:
             ]
         if feedback is None:
             feedback = [[float("nan")] * len(row) for row in items]
-        for name, lists in (("times", times), ("feedback", feedback)):
-            for row, (given, wanted) in enumerate(zip(lists, items, strict=True), 1):
-                if len(given) != len(wanted):
+        given: dict[str, Sequence[Sequence[Any]]] = {"times": times, "feedback": feedback}
+        for name, lists in given.items():
+            if len(lists) != len(items):
+                found, expected = f"{len(lists)} lists", f"{len(items)}, one a history"
+                raise DataError("history", column=name, found=found, expected=expected)
+            for row, (values, wanted) in enumerate(zip(lists, items, strict=True), 1):
+                if len(values) != len(wanted):
                     raise DataError(
                         "history",
                         row=row,
                         column=name,
-                        found=f"{len(given)} values",
+                        found=f"{len(values)} values",
                         expected=f"{len(wanted)}",
                     )
         names = [str(row) for row in range(len(items))]
@@ -122,8 +129,8 @@ class Histories:
           DataError: the table cannot be read.
         """
         events = pl.concat(list(read_interactions(table)))
-        events = events.sort("timestamp", maintain_order=True)
         order = events["user_id"].unique(maintain_order=True)
+        events = events.sort("timestamp", maintain_order=True)
         parts = events.partition_by("user_id", as_dict=True)
         rows = [parts[(user,)] for user in order]
         return cls(
@@ -151,6 +158,9 @@ class Histories:
           k: how many items.
           exclude_seen: whether items of the history are left out.
           with_feedback: whether the signature asks for feedback.
+
+        Raises:
+          DataError: a user feature with too few or many values, or no number where one belongs.
         """
         size, width = len(self), max((len(row) for row in self.items), default=0)
         history = np.full((size, width), "", object)
@@ -166,15 +176,33 @@ class Histories:
             arrays["feedback"] = feedback
         for spec in user_specs:
             values = self.user_columns.get(spec.name, [None] * size)
+            if len(values) != size:
+                found, expected = f"{len(values)} values", f"{size}, one a history"
+                raise DataError("user features", column=spec.name, found=found, expected=expected)
             if spec.kind == "numeric":
-                arrays[f"user_{spec.name}"] = np.array(
-                    [np.nan if value is None else float(value) for value in values], np.float32
-                )
+                numbers = [_number(value, spec.name, row) for row, value in enumerate(values, 1)]
+                arrays[f"user_{spec.name}"] = np.array(numbers, np.float32)
             else:
-                arrays[f"user_{spec.name}"] = np.array(
-                    ["" if value is None else str(value) for value in values], object
-                )
+                texts = [_text(value, spec.separator) for value in values]
+                arrays[f"user_{spec.name}"] = np.array(texts, object)
         arrays["query_time"] = np.asarray(query_time, np.int64)
         arrays["k"] = np.full(size, k, np.int32)
         arrays["exclude_seen"] = np.full(size, exclude_seen)
         return arrays
+
+
+def _text(value: Any, separator: str) -> str:
+    """A cell of any other user feature, "" for a missing one, a list joined."""
+    if isinstance(value, (list, tuple)):
+        return separator.join(map(str, value))
+    return "" if value is None else str(value)
+
+
+def _number(value: Any, name: str, row: int) -> float:
+    """A cell of a numeric user feature, NaN for a missing one."""
+    try:
+        return float("nan") if value is None or value == "" else float(value)
+    except (TypeError, ValueError):
+        raise DataError(
+            "user features", row=row, column=name, found=repr(value), expected="a number"
+        ) from None

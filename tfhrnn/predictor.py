@@ -51,12 +51,12 @@ class Predictor(tf.Module):
         self.thresholds, self.start_level = config.thresholds, config.start_level
         self.num_items, self.seen_items = catalogue.num_items, config.seen_items
         self.uses_feedback = config.feedback
-        self._user_specs = (
+        self.user_specs = (
             tuple(user_features.specs) if config.user_features and user_features else ()
         )
         self.item_ids = tf.constant(catalogue.ids)
         self._index = _table(catalogue.ids, first=FIRST_ITEM, default=UNKNOWN)
-        self._user_encoders = [_FeatureEncoder(spec) for spec in self._user_specs]
+        self._user_encoders = [_FeatureEncoder(spec) for spec in self.user_specs]
         weights, bias = model.decoder.item_matrix()
         self.weights = tf.Variable(weights, trainable=False, name="item_weights")
         self.bias = tf.Variable(bias, trainable=False, name="item_bias")
@@ -81,7 +81,7 @@ class Predictor(tf.Module):
         }
         if self.uses_feedback:
             spec["feedback"] = tf.TensorSpec([None, None], tf.float32, name="feedback")
-        for user in self._user_specs:
+        for user in self.user_specs:
             dtype = tf.float32 if user.kind == "numeric" else tf.string
             spec[f"user_{user.name}"] = tf.TensorSpec([None], dtype, name=f"user_{user.name}")
         spec["query_time"] = tf.TensorSpec([None], tf.int64, name="query_time")
@@ -127,7 +127,7 @@ class Predictor(tf.Module):
     ) -> dict[str, npt.NDArray[Any]]:
         """The arrays of a request by input name, in process or over REST."""
         return histories.inputs(
-            self._user_specs,
+            self.user_specs,
             query_time=query_time,
             k=k,
             exclude_seen=exclude_seen,
@@ -155,7 +155,7 @@ class Predictor(tf.Module):
             tf.debugging.assert_equal(
                 given,
                 tf.sequence_mask(length, tf.shape(history)[1], tf.int32),
-                message='history: expected "" only after the last id of a row',
+                message="history: expected empty ids only after the last id of a row",
             ),
             tf.debugging.assert_equal(
                 tf.shape(inputs["times"]),
@@ -179,7 +179,8 @@ class Predictor(tf.Module):
         scores += self.seen_bias * tf.cast(seen, tf.float32)
         log_p = tf.nn.log_softmax(scores)  # [batch, items]
         allowed = ~(seen & inputs["exclude_seen"][:, tf.newaxis])
-        width = tf.minimum(tf.reduce_max(k), self.num_items)
+        # The largest of no rows is the lowest integer.
+        width = tf.clip_by_value(tf.reduce_max(k), 0, self.num_items)
         best, column = tf.math.top_k(tf.where(allowed, log_p, -np.inf), width)
         valid = (tf.range(width)[tf.newaxis] < k[:, tf.newaxis]) & (best > -np.inf)
         return {
@@ -209,7 +210,7 @@ class Predictor(tf.Module):
         feedback = inputs.get("feedback", tf.fill(tf.shape(index), np.float32(np.nan)))
         blocks = [
             encode(inputs[f"user_{spec.name}"])
-            for spec, encode in zip(self._user_specs, self._user_encoders, strict=True)
+            for spec, encode in zip(self.user_specs, self._user_encoders, strict=True)
         ]
         user = tf.concat([tf.zeros([batch, 0]), *blocks], axis=1)  # [batch, width]
         return Events(

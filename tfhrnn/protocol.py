@@ -69,10 +69,15 @@ class Protocol:
         """The inverse of `to_dict`.
 
         Raises:
-          ProtocolError: the stored hash is not that of the fields.
+          ProtocolError: other fields than ours, or the stored hash is not that of the fields.
         """
         fields = {key: value for key, value in record.items() if key != "hash"}
-        protocol = cls(**fields)
+        try:
+            protocol = cls(**fields)
+        except TypeError as error:
+            known = ", ".join(field.name for field in dataclasses.fields(cls))
+            found = ", ".join(fields)
+            raise ProtocolError(f"protocol: got the fields {found}, expected {known}") from error
         if "hash" in record and record["hash"] != protocol.hash:
             raise ProtocolError(
                 f"protocol: got hash {record['hash']}, expected {protocol.hash} of its fields: "

@@ -12,7 +12,7 @@ import tempfile
 import weakref
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
 import numpy.typing as npt
@@ -34,6 +34,8 @@ from tfhrnn.models.hrnn import HRNN
 from tfhrnn.predictor import Predictor
 from tfhrnn.run_folder import RunFolder
 from tfhrnn.training import load_model, train
+
+_LAST_SECOND: Final = 253_402_300_799  # of the year 9999
 
 
 class HRNNRecommender:
@@ -370,7 +372,7 @@ def _query_times(
     if seconds.shape not in ((), last.shape):
         found = f"{seconds.size} values for {len(last)} histories"
         raise ConfigError(f"{name}: got {found}, expected one, or one each")
-    if seconds.size and not (0 <= seconds.min() and seconds.max() <= MAX_SECONDS):
+    if seconds.size and not (0 <= seconds.min() and seconds.max() <= _LAST_SECOND):
         wrong = seconds.min() if seconds.min() < 0 else seconds.max()
-        raise ConfigError(f"{name}: got {wrong}, expected 0 to {MAX_SECONDS} seconds")
+        raise ConfigError(f"{name}: got {wrong}, expected 0 to {_LAST_SECOND} seconds")
     return np.broadcast_to(seconds, last.shape) + (last if name == "gap" else 0)

@@ -24,6 +24,7 @@ from tfhrnn.data.catalogue import Catalogue
 from tfhrnn.data.event_log import EventLog
 from tfhrnn.data.facts import TrainingFacts
 from tfhrnn.data.features import FeatureSet
+from tfhrnn.data.folders import write_parquet
 from tfhrnn.data.split import Part, read_split, write_split
 from tfhrnn.errors import RunError
 
@@ -53,7 +54,6 @@ class RunFolder:
         *,
         config: Config,
         log: EventLog,
-        data: str | Path | None,
         parts: npt.NDArray[np.int8],
         split_seed: int,
         facts: TrainingFacts,
@@ -61,43 +61,62 @@ class RunFolder:
         """Writes everything that is known before training.
 
         Raises:
-          RunError: the folder holds something already.
+          RunError: the folder holds something already, or can't be written; nothing stays of it.
         """
-        run = cls(path)
-        if run.path.exists() and (not run.path.is_dir() or any(run.path.iterdir())):
-            raise RunError(
-                f"{run.path}: got a folder that is not empty, expected a new one (or --resume)"
-            )
+        run = cls(path).require_free()
         try:
-            (run.path / "catalogue").mkdir(parents=True)
-            (run.path / "facts").mkdir()
-            write_split(run.path / "split.parquet", log.user_ids, parts)
-            log.catalogue.frame.write_parquet(run.path / "catalogue" / "items.parquet")
-            for name, features in (("item", log.catalogue.features), ("user", log.user_features)):
-                specs = [] if features is None else features.to_json()
-                _write_json(run.path / "catalogue" / f"{name}_features.json", specs)
-            for name in _ARRAYS:
-                np.save(run.path / "facts" / f"{name}.npy", getattr(facts, name))
-            scalars = {f.name: getattr(facts, f.name) for f in dataclasses.fields(facts)}
-            _write_json(
-                run.path / "facts" / "facts.json",
-                {k: v for k, v in scalars.items() if k not in _ARRAYS},
-            )
-            (run.path / "config.json").write_text(config.to_json())
-            _write_json(
-                run.path / "run.json",
-                {
-                    "dataset": log.name,
-                    "data": None if data is None else str(Path(data).resolve()),
-                    "fingerprint": log.fingerprint,
-                    "split_seed": split_seed,
-                    "versions": versions(),
-                },
-            )
-        except BaseException:
+            run._write(config, log, parts, split_seed, facts)
+        except BaseException as error:
             shutil.rmtree(run.path, ignore_errors=True)
+            if isinstance(error, OSError):
+                reason = error.strerror or str(error)
+                message = f"{run.path}: could not be written: {reason}; nothing was kept"
+                raise RunError(message) from error
             raise
         return run
+
+    def _write(
+        self,
+        config: Config,
+        log: EventLog,
+        parts: npt.NDArray[np.int8],
+        split_seed: int,
+        facts: TrainingFacts,
+    ) -> None:
+        catalogue, fact_files = self.path / "catalogue", self.path / "facts"
+        catalogue.mkdir(parents=True)
+        fact_files.mkdir()
+        write_split(self.path / "split.parquet", log.user_ids, parts)
+        write_parquet(log.catalogue.frame, catalogue / "items.parquet")
+        for name, features in (("item", log.catalogue.features), ("user", log.user_features)):
+            specs = [] if features is None else features.to_json()
+            _write_json(catalogue / f"{name}_features.json", specs)
+        for name in _ARRAYS:
+            np.save(fact_files / f"{name}.npy", getattr(facts, name))
+        names = [field.name for field in dataclasses.fields(facts) if field.name not in _ARRAYS]
+        _write_json(fact_files / "facts.json", {name: getattr(facts, name) for name in names})
+        _write_json(self.path / "config.json", dataclasses.asdict(config))
+        description = {
+            "dataset": log.name,
+            "data": str(log.directory.resolve()),
+            "fingerprint": log.fingerprint,
+            "split_seed": split_seed,
+            "versions": versions(),
+        }
+        _write_json(self.path / "run.json", description)
+
+    def require_free(self) -> RunFolder:
+        """This place, if a new run can be written there.
+
+        Raises:
+          RunError: it holds something already.
+        """
+        if self.path.exists() and (not self.path.is_dir() or any(self.path.iterdir())):
+            raise RunError(
+                f"{self.path}: got something that is not an empty folder, expected a place for a "
+                "new run (or --resume)"
+            )
+        return self
 
     def require(self) -> RunFolder:
         """This run, if it is one.
@@ -111,10 +130,23 @@ class RunFolder:
             )
         return self
 
+    def require_same_data(self, log: EventLog) -> None:
+        """Refuses another event log than the one that the run was trained on.
+
+        Raises:
+          RunError: it is another one.
+        """
+        expected = self.description["fingerprint"]
+        if log.fingerprint != expected:
+            raise RunError(
+                f"{log.directory}: got an event log with fingerprint {log.fingerprint[:12]}, "
+                f"expected {expected[:12]}, the one that {self.path} was trained on"
+            )
+
     @property
     def config(self) -> Config:
         """The settings."""
-        return Config.from_json((self.path / "config.json").read_text())
+        return Config.from_json(json.dumps(_read_json(self.path / "config.json")))
 
     @property
     def description(self) -> dict[str, Any]:
@@ -175,15 +207,14 @@ class RunFolder:
         Raises:
           RunError: it is missing, or another one.
         """
-        place = data or self.description["data"]
-        if place is None:
-            raise RunError(f"{self.path}: the run was trained from a table in memory; say --data")
-        log = EventLog.open(place)
-        if log.fingerprint != self.description["fingerprint"]:
+        place = Path(data or self.description["data"])
+        if data is None and not place.exists():
             raise RunError(
-                f"{place}: got an event log with fingerprint {log.fingerprint[:12]}, expected "
-                f"{self.description['fingerprint'][:12]}, the one this run was trained on"
+                f"{self.path}: got no event log at {place}, where it stood in training; say where "
+                "it stands now (--data)"
             )
+        log = EventLog.open(place)
+        self.require_same_data(log)
         return log
 
     def _features(self, name: str) -> FeatureSet | None:
@@ -205,9 +236,17 @@ def versions() -> dict[str, str]:
 def _write_json(path: Path, value: Any) -> None:
     """Writes through a temporary name, so that a reader never sees half a file."""
     temporary = path.with_name(f".{path.name}.tmp")
-    temporary.write_text(json.dumps(value, indent=2, ensure_ascii=False) + "\n")
-    temporary.replace(path)
+    text = json.dumps(value, indent=2, ensure_ascii=False) + "\n"
+    try:
+        temporary.write_text(text, encoding="utf-8")
+        temporary.replace(path)
+    except OSError:
+        temporary.unlink(missing_ok=True)
+        raise
 
 
 def _read_json(path: Path) -> Any:
-    return json.loads(path.read_text())
+    try:
+        return json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise RunError(f"{path}: got no readable JSON, expected a whole run") from error

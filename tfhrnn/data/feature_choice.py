@@ -1,6 +1,6 @@
 """Chooses feature columns of a table by their content, for callers who name none.
 
-Numbers are numeric; text with "|" between words is multi-hot; other text with few distinct values
+Numbers are numeric; lists, and text with "|" between words, are multi-hot; other text with few distinct values
 is categorical. Titles, ids and columns of nearly unique text are left out.
 """
 
@@ -52,14 +52,17 @@ def choose_features(source: TableSource | None, id_role: str) -> tuple[str, ...]
 
 def _kind(values: pl.Series) -> str | None:
     """What a column's values are, None for nothing to learn from."""
-    if values.is_empty() or values.n_unique() < 2:
+    if isinstance(values.dtype, pl.List):
+        words = values.cast(pl.List(pl.String)).explode()
+        return "multi-hot" if 2 <= words.n_unique() <= MAX_VALUES else None
+    if values.dtype.is_nested() or values.n_unique() < 2:
         return None
-    if (
-        values.dtype.is_numeric()
-        or values.cast(pl.String).cast(pl.Float64, strict=False).null_count() == 0
-    ):
+    if values.dtype.is_numeric():
         return "numeric"
     text = values.cast(pl.String)
+    # "nan" and "inf" read as numbers too, but are no number to learn from.
+    if text.cast(pl.Float64, strict=False).is_finite().fill_null(False).all():
+        return "numeric"
     if text.str.contains(_SEPARATOR, literal=True).any():
         words = text.str.split(_SEPARATOR).explode()
         return "multi-hot" if words.n_unique() <= MAX_VALUES else None

@@ -123,9 +123,11 @@ def sweep_example(log: EventLog, users: npt.NDArray[np.integer]) -> int:
 def merge(first: dict[str, Any], second: dict[str, Any]) -> dict[str, Any]:
     """The first result with the second's figures beside its own.
 
+    Figures by level stand beside each other only where both models cut gaps at the same thresholds.
+
     Raises:
       ProtocolError: they were judged under unlike protocols.
-      RunError: one of them is no result.
+      RunError: one of them is no result, or both hold figures under the same name.
     """
     for result in (first, second):
         if "protocol" not in result:
@@ -133,5 +135,10 @@ def merge(first: dict[str, Any], second: dict[str, Any]) -> dict[str, Any]:
                 "got a record without a protocol, expected a result of `tfhrnn evaluate`"
             )
     require_same(Protocol.from_dict(first["protocol"]), Protocol.from_dict(second["protocol"]))
-    both = {key: {**second[key], **first[key]} for key in (*METRICS, "by_level")}
-    return {**first, **both}
+    shared = [name for name in second["perplexity"] if name in first["perplexity"]]
+    for name in shared:
+        if name != "popularity":
+            raise RunError(f"got two results named {name!r}, expected runs of different presets")
+    alike = first["thresholds"] == second["thresholds"]
+    merged = (*METRICS, "by_level") if alike else METRICS
+    return {**first, **{key: {**second[key], **first[key]} for key in merged}}

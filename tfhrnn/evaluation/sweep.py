@@ -115,7 +115,9 @@ def history_rows(log: EventLog, user: int, last: int = 5) -> list[dict[str, Any]
 def describe(log: EventLog, item: str) -> dict[str, str]:
     """An item's id, title and genres ("" where the data has none)."""
     row = log.catalogue.frame.row(log.catalogue.index_of(item) - FIRST_ITEM, named=True)
-    return {"item": item, "title": row.get("title") or "", "genres": row.get("genres") or ""}
+    genres = row.get("genres") or ""
+    text = genres if isinstance(genres, str) else "|".join(map(str, genres))
+    return {"item": item, "title": row.get("title") or "", "genres": text}
 
 
 def _share(log: EventLog, item: str, popularity: npt.NDArray[np.floating]) -> float:

@@ -1,0 +1,151 @@
+"""Exports: numbered versions, whole or not at all, that answer as the predictor does in process."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from tfhrnn.errors import RunError
+from tfhrnn.export import card_text, export
+from tfhrnn.histories import Histories
+from tfhrnn.recommender import HRNNRecommender
+
+CARD = {"name": "toy", "description": "A toy.", "data": {"catalogue_items": 30}}
+T0 = 1_000_000_000
+FILMS = [f"film {n}, é" for n in range(30)]
+
+
+@pytest.fixture(scope="module")
+def version(trained: HRNNRecommender, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return trained.export(tmp_path_factory.mktemp("export") / "tiny")
+
+
+def test_versions_count_up_from_one(trained: HRNNRecommender, tmp_path: Path) -> None:
+    assert export(trained.predictor, tmp_path / "m", CARD) == tmp_path / "m" / "1"
+    (tmp_path / "m" / "7").mkdir()
+    (tmp_path / "m" / "notes").mkdir()
+    assert export(trained.predictor, tmp_path / "m", CARD).name == "8"
+    assert sorted(path.name for path in (tmp_path / "m").iterdir()) == ["1", "7", "8", "notes"]
+
+
+@pytest.mark.parametrize(
+    ("failure", "raised"),
+    [
+        (OSError(28, "No space left on device"), RunError),
+        (tf.errors.ResourceExhaustedError(None, None, "disk is full"), RunError),
+        (KeyboardInterrupt(), KeyboardInterrupt),
+    ],
+)
+def test_a_failure_leaves_nothing_and_the_old_version_whole(
+    trained: HRNNRecommender,
+    version: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    failure: BaseException,
+    raised: type[BaseException],
+) -> None:
+    before = {path: path.stat().st_mtime_ns for path in version.parent.rglob("*")}
+
+    def fail(module: tf.Module, path: str, signatures: Any) -> None:
+        Path(path).mkdir()
+        (Path(path) / "saved_model.pb").write_bytes(b"half")
+        raise failure
+
+    with monkeypatch.context() as patch:
+        patch.setattr(tf.saved_model, "save", fail)
+        with pytest.raises(raised) as caught:
+            export(trained.predictor, version.parent, CARD)
+    if raised is RunError:
+        assert "could not be written: " in str(caught.value)
+        assert "; no version was added" in str(caught.value)
+    assert {path: path.stat().st_mtime_ns for path in version.parent.rglob("*")} == before
+
+
+def test_a_base_path_that_is_a_file_is_refused(trained: HRNNRecommender, tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("mine")
+    with pytest.raises(RunError, match="file: could not be written: "):
+        export(trained.predictor, tmp_path / "file", CARD)
+    assert (tmp_path / "file").read_text() == "mine"
+
+
+def test_the_model_card_says_what_the_model_is(version: Path, trained: HRNNRecommender) -> None:
+    card = json.loads((version / "assets.extra" / "model_card.json").read_text(encoding="utf-8"))
+    assert (card["name"], card["version"]) == ("tiny", 1)
+    assert card["data"]["name"] == "tiny" and card["data"]["catalogue_items"] == 30
+    assert card["data"]["thresholds"] == [60, 3600, 86400]
+    assert trained.log is not None
+    assert card["data"]["fingerprint"] == trained.log.fingerprint
+    assert list(card["inputs"]) == [
+        "history",
+        "times",
+        "feedback",
+        "user_age",
+        "user_group",
+        "query_time",
+        "k",
+        "exclude_seen",
+    ]
+    assert card["inputs"]["history"] == "string (None, None)"
+    assert card["versions"]["tensorflow"] == tf.__version__
+    text = (version / "assets.extra" / "model_card.md").read_text(encoding="utf-8")
+    assert text.startswith("# tiny, version 1\n")
+    assert "- catalogue_items: 30\n" in text
+
+
+def test_a_card_shows_numbers_short_and_leaves_out_what_is_missing() -> None:
+    card = {**CARD, "version": 3, "figures": {"perplexity": 12.34567, "hits": {"best": 0.5}}}
+    assert card_text(card) == (
+        "# toy, version 3\n\nA toy.\n\n## Data\n\n- catalogue_items: 30\n\n"
+        "## Figures\n\n- perplexity: 12.35\n- hits: best 0.5\n"
+    )
+
+
+@pytest.mark.parametrize("signature", ["serving_default", "recommend"])
+def test_a_reloaded_model_answers_as_in_process(
+    version: Path, trained: HRNNRecommender, signature: str
+) -> None:
+    histories = Histories(
+        ["0", "1", "2"],
+        [FILMS[:3], [], ["no such film", FILMS[4]]],
+        [[T0, T0 + 70, T0 + 9000], [], [T0, T0 + 1]],
+        [[4.0, 1.0, np.nan], [], [2.0, 3.0]],
+        {"age": [25, None, 60], "group": ["a", "b", None]},
+    )
+    when = np.array([T0 + 9001, T0, T0 + 10**6])
+    ids, log_p = trained.predictor.answer(histories, query_time=when, k=30)
+    arrays = trained.predictor.inputs(histories, query_time=when, k=30)
+    loaded = tf.saved_model.load(str(version)).signatures[signature]
+    specs = trained.predictor.signature()
+    found = loaded(**{name: tf.constant(arrays[name], spec.dtype) for name, spec in specs.items()})
+    decoded = [[item.decode() for item in row] for row in found["items"].numpy().tolist()]
+    assert decoded == ids.tolist()
+    np.testing.assert_array_equal(found["log_probabilities"].numpy(), log_p)
+
+
+def _ops(version: Path) -> Iterator[str]:
+    from tensorflow.core.protobuf import saved_model_pb2
+
+    saved = saved_model_pb2.SavedModel()
+    saved.ParseFromString((version / "saved_model.pb").read_bytes())
+    for meta in saved.meta_graphs:
+        for node in meta.graph_def.node:
+            yield node.op
+        for function in meta.graph_def.library.function:
+            for node in function.node_def:
+                yield node.op
+
+
+def test_only_standard_ops_are_used(version: Path) -> None:
+    from tensorflow.python.framework import op_def_registry
+
+    ops = set(_ops(version))
+    assert {"MatMul", "TopKV2"} <= ops
+    foreign = sorted(name for name in ops if op_def_registry.get(name) is None)
+    # A function's own name is called like an op.
+    assert [name for name in foreign if not name.startswith("__inference")] == []
+    assert not ops & {"PyFunc", "PyFuncStateless", "EagerPyFunc", "NumpyFunction"}
