@@ -1,7 +1,7 @@
 """Chooses feature columns of a table by their content, for callers who name none.
 
-Numbers are numeric; lists, and text with "|" between words, are multi-hot; other text with few distinct values
-is categorical. Titles, ids and columns of nearly unique text are left out.
+Numbers are numeric; lists, and text with "|" between words, are multi-hot; other text with few
+distinct values is categorical. Titles, ids and columns of nearly unique text are left out.
 """
 
 from __future__ import annotations

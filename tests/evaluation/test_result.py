@@ -1,0 +1,125 @@
+"""Results: what they hold, and which may stand beside each other."""
+
+from __future__ import annotations
+
+import copy
+import dataclasses
+import json
+from typing import Any
+
+import numpy as np
+import pytest
+
+from tfhrnn.config import preset
+from tfhrnn.data.event_log import EventLog
+from tfhrnn.data.split import Part
+from tfhrnn.errors import ProtocolError, RunError
+from tfhrnn.evaluation.result import evaluate_run, merge, popularity_shares, result_key
+from tfhrnn.protocol import Protocol
+from tfhrnn.recommender import HRNNRecommender
+
+
+@pytest.fixture(scope="module")
+def result(trained: HRNNRecommender, tiny_log: EventLog) -> dict[str, Any]:
+    assert trained.run is not None and trained.model is not None
+    return evaluate_run(trained.run, tiny_log, trained.model, trained.predictor)
+
+
+def named(result: dict[str, Any], name: str) -> dict[str, Any]:
+    """The result as another model would have it."""
+    other = copy.deepcopy(result)
+    for key in (*(key for key in other if key.startswith("perplexity")), "hit_rate_at_10"):
+        other[key][name] = other[key].pop("best")
+    for key in ("ndcg_at_10", "mrr_at_10", "by_level"):
+        other[key][name] = other[key].pop("best")
+    return other
+
+
+def reworded(result: dict[str, Any], **changes: Any) -> dict[str, Any]:
+    protocol = dataclasses.replace(Protocol.from_dict(result["protocol"]), **changes)
+    return {**result, "protocol": protocol.to_dict()}
+
+
+@pytest.mark.parametrize(
+    ("name", "key"), [("best", "best"), ("hrnn", "hrnn"), ("hrnn-metadata", "hrnn_meta")]
+)
+def test_figures_stand_under_the_presets_key(name: str, key: str) -> None:
+    assert result_key(preset(name)) == key
+
+
+def test_a_result_holds_every_figure_beside_popularity(
+    result: dict[str, Any], tiny_log: EventLog
+) -> None:
+    stored = json.loads(json.dumps(result))
+    assert stored["config"]["model"].pop("thresholds") == [60, 3600, 86400]  # a tuple as a list
+    assert stored["perplexity"] == result["perplexity"]
+    assert stored["by_level"] == result["by_level"]
+    metrics = ("perplexity", "hit_rate_at_10", "ndcg_at_10", "mrr_at_10", "by_level")
+    for metric in metrics:
+        assert set(result[metric]) == {"popularity", "best"}
+    assert result["dataset"] == {
+        "name": "tiny",
+        "events": len(tiny_log.item),
+        "users": 40,
+        "items": 30,
+    }
+    assert result["catalogue_items"] == result["protocol"]["catalogue_items"] == 30
+    assert sum(row["targets"] for row in result["by_level"]["best"]) == result["test_targets"]
+    assert [row["gap_seconds"] for row in result["gap_sweep"]] == [0, 60, 3600, 86400]
+    assert result["epochs"] == 2
+    assert Protocol.from_dict(result["protocol"]).hash == result["protocol"]["hash"]
+
+
+def test_the_user_shown_is_a_test_user_of_middle_length(
+    result: dict[str, Any], trained: HRNNRecommender, tiny_log: EventLog
+) -> None:
+    assert trained.run is not None
+    users = trained.run.users(tiny_log, Part.TEST)
+    lengths = sorted(int(n) for n in np.diff(tiny_log.offsets)[users])
+    times = result["example_request"]["times"][0]
+    assert len(times) == min(lengths[len(lengths) // 2], 5)
+    assert result["example_request"]["query_time"] == [times[-1] + 3600]
+
+
+def test_popularity_is_each_items_share(tiny_log: EventLog) -> None:
+    users = np.array([1, 5])
+    items = np.concatenate([tiny_log.item[tiny_log.events_of(user)] for user in (1, 5)]) - 2
+    expected = [np.mean(items == item) for item in range(30)]
+    np.testing.assert_allclose(popularity_shares(tiny_log, users), expected)
+
+
+def test_results_under_one_protocol_stand_side_by_side(result: dict[str, Any]) -> None:
+    both = merge(result, named(result, "hrnn_meta"))
+    for metric in ("perplexity", "perplexity_standard_error", "mrr_at_10", "by_level"):
+        assert set(both[metric]) == {"popularity", "best", "hrnn_meta"}
+    assert both["perplexity"]["hrnn_meta"] == result["perplexity"]["best"]
+    assert both["preset"] == "best" and both["gap_sweep"] == result["gap_sweep"]
+
+
+def test_unlike_protocols_are_refused_by_the_fields_that_differ(result: dict[str, Any]) -> None:
+    other = reworded(named(result, "hrnn"), split_seed=7, seen_filter=True)
+    with pytest.raises(ProtocolError) as caught:
+        merge(result, other)
+    assert str(caught.value) == (
+        "these results cannot be compared, their protocols differ in "
+        "split_seed (0 and 7), seen_filter (False and True)"
+    )
+
+
+def test_two_results_of_one_name_are_refused(result: dict[str, Any]) -> None:
+    with pytest.raises(RunError, match="got two results named 'best', expected runs of different"):
+        merge(result, copy.deepcopy(result))
+
+
+def test_levels_of_unlike_thresholds_do_not_stand_beside_each_other(
+    result: dict[str, Any],
+) -> None:
+    other = {**named(result, "hrnn"), "thresholds": [60]}
+    both = merge(result, other)
+    assert set(both["perplexity"]) == {"popularity", "best", "hrnn"}
+    assert set(both["by_level"]) == {"popularity", "best"}
+
+
+def test_a_record_without_a_protocol_is_no_result(result: dict[str, Any]) -> None:
+    with pytest.raises(RunError, match="got a record without a protocol"):
+        merge(result, {"perplexity": {"hrnn": 3.0}})
