@@ -111,6 +111,7 @@ class _Keeper(tf.keras.callbacks.Callback):
         whole = tf.train.Checkpoint(
             model=model,
             optimizer=model.optimizer,
+            dropout=dropout_generators(model),
             epochs_done=self.epochs_done,
             best_epoch=self.best_epoch,
             best_value=self.best_value,
@@ -179,6 +180,12 @@ class _Keeper(tf.keras.callbacks.Callback):
         self.manager.save(checkpoint_number=epoch + 1)
         if self.exhausted:
             self.model.stop_training = True
+
+
+def dropout_generators(model: HRNN) -> list[tf.random.Generator]:
+    """The generators of all dropout layers, which Keras leaves out of checkpoints."""
+    dropouts = [part for part in model.submodules if isinstance(part, tf.keras.layers.Dropout)]
+    return [dropout._random_generator._generator for dropout in dropouts]
 
 
 def create_variables(model: HRNN) -> None:

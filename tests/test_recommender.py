@@ -1,0 +1,318 @@
+"""The estimator: every road in, the same figures; every figure recomputed from what a run leaves."""
+
+from __future__ import annotations
+
+import csv
+import gc
+import json
+import math
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import polars as pl
+import pytest
+import tensorflow as tf
+
+from tfhrnn.config import preset
+from tfhrnn.data.event_log import EventLog, write_event_log
+from tfhrnn.errors import ConfigError, DataError, RunError
+from tfhrnn.histories import Histories
+from tfhrnn.recommender import HRNNRecommender
+
+SETTINGS: dict[str, object] = {
+    "units": 4,
+    "layers": 1,
+    "time_bumps": 2,
+    "epochs": 1,
+    "batch_size": 8,
+    "bptt": 16,
+    "seen_items": 4,
+}
+T0 = 1_000_000_000
+FILMS = [f"film {n}, é" for n in range(30)]
+
+
+def small(**settings: object) -> HRNNRecommender:
+    return HRNNRecommender("best", **{**SETTINGS, **settings})
+
+
+def metrics(recommender: HRNNRecommender) -> list[dict[str, str]]:
+    """metrics.csv without the column that no two runs share."""
+    assert recommender.run is not None
+    with recommender.run.metrics.open(newline="") as file:
+        return [{k: v for k, v in row.items() if k != "seconds"} for row in csv.DictReader(file)]
+
+
+@pytest.fixture(scope="module")
+def from_frame(
+    tiny_tables: dict[str, pl.DataFrame], tmp_path_factory: pytest.TempPathFactory
+) -> HRNNRecommender:
+    """A small fit on polars frames, whose own copies are compared afterwards."""
+    before = {name: frame.clone() for name, frame in tiny_tables.items()}
+    recommender = small().fit(
+        tiny_tables["interactions"],
+        items=tiny_tables["items"],
+        users=tiny_tables["users"],
+        run=tmp_path_factory.mktemp("frame") / "run",
+        verbose=0,
+    )
+    for name, frame in tiny_tables.items():
+        assert frame.equals(before[name])  # the caller's tables are only read
+    return recommender
+
+
+def test_the_event_log_of_a_table_stands_beside_the_run(from_frame: HRNNRecommender) -> None:
+    assert from_frame.run is not None and from_frame.log is not None
+    path = from_frame.run.path
+    assert sorted(entry.name for entry in path.parent.iterdir()) == ["run", "run-data"]
+    assert EventLog.open(path.parent / "run-data").fingerprint == from_frame.log.fingerprint
+
+
+@pytest.mark.parametrize("kind", ["pandas", "csv"])
+def test_every_kind_of_table_gives_the_same_figures(
+    kind: str,
+    from_frame: HRNNRecommender,
+    tiny_tables: dict[str, pl.DataFrame],
+    tmp_path: Path,
+) -> None:
+    tables: dict[str, Any] = {}
+    for name, frame in tiny_tables.items():
+        if kind == "pandas":
+            pandas = pytest.importorskip("pandas")
+            tables[name] = pandas.DataFrame(frame.to_dict(as_series=False))
+        else:
+            tables[name] = str(tmp_path / f"{name}.csv")
+            frame.write_csv(tables[name])
+    before = {name: table.copy() for name, table in tables.items() if kind == "pandas"}
+    other = small().fit(
+        tables["interactions"],
+        items=tables["items"],
+        users=tables["users"],
+        run=tmp_path / "run",
+        verbose=0,
+    )
+    assert all(tables[name].equals(table) for name, table in before.items())
+    assert from_frame.log is not None and other.log is not None
+    assert other.log.fingerprint == from_frame.log.fingerprint
+    assert metrics(other) == metrics(from_frame)
+
+
+def test_a_loaded_recommender_scores_the_same(from_frame: HRNNRecommender, tmp_path: Path) -> None:
+    saved = from_frame.save(tmp_path / "saved")
+    again = HRNNRecommender.load(saved)
+    assert again.config == from_frame.config
+    asked = [FILMS[:3], [], ["no such film"]]
+    assert again.recommend(asked, k=30).equals(from_frame.recommend(asked, k=30))
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["saved"]
+    with pytest.raises(RunError, match="got a path that exists, expected a new one"):
+        from_frame.save(tmp_path / "saved")
+
+
+def test_a_failed_save_leaves_nothing(
+    from_frame: HRNNRecommender, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import shutil
+
+    def fail(source: Path, target: Path, ignore: object) -> None:
+        target.mkdir()
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(shutil, "copytree", fail)
+    with pytest.raises(RunError, match="saved: could not be written: No space left on device"):
+        from_frame.save(tmp_path / "saved")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_the_perplexity_can_be_recomputed_from_the_run_and_the_table(
+    trained: HRNNRecommender, tiny_tables: dict[str, pl.DataFrame]
+) -> None:
+    assert trained.run is not None
+    result = trained.evaluate()
+    assert json.loads((trained.run.path / "result.json").read_text(encoding="utf-8")) == (
+        json.loads(json.dumps(result))
+    )
+    split = pl.read_parquet(trained.run.path / "split.parquet")
+    test = split.filter(pl.col("part") == "test")["user_id"].to_list()
+    ages = dict(tiny_tables["users"].select("user_id", "age").iter_rows())
+    groups = dict(tiny_tables["users"].select("user_id", "group").iter_rows())
+    nats, hits = [], []
+    for user in test:
+        rows = tiny_tables["interactions"].filter(pl.col("user_id") == user)
+        items, times = rows["item_id"].to_list(), rows["timestamp"].to_list()
+        feedback, count = rows["feedback"].to_list(), rows.height
+        histories = Histories(
+            [user] * count,
+            [items[:n] for n in range(count)],
+            [times[:n] for n in range(count)],
+            [feedback[:n] for n in range(count)],
+            {"age": [ages[user]] * count, "group": [groups[user]] * count},
+        )
+        ids, log_p = trained.predictor.answer(histories, query_time=np.array(times), k=30)
+        for n, item in enumerate(items):
+            place = ids[n].tolist().index(item)
+            nats.append(-float(log_p[n, place]))
+            hits.append(place < 10)
+    assert len(nats) == result["test_targets"]
+    assert result["perplexity"]["best"] == pytest.approx(math.exp(np.mean(nats)), rel=1e-5)
+    assert result["hit_rate_at_10"]["best"] == pytest.approx(np.mean(hits))
+
+
+def test_a_gap_is_a_query_time_after_the_last_event(trained: HRNNRecommender) -> None:
+    items, times = [FILMS[:2], FILMS[4:5]], [[T0, T0 + 9], [T0 + 500]]
+    by_gap = trained.recommend(items, times=times, gap=[90, 4000], k=4)
+    by_time = trained.recommend(items, times=times, query_time=[T0 + 99, T0 + 4500], k=4)
+    assert by_gap.equals(by_time)
+    assert by_gap["level"].to_list() == [1] * 4 + [2] * 4
+    assert by_gap["user"].to_list() == ["0"] * 4 + ["1"] * 4
+    assert by_gap["rank"].to_list() == [1, 2, 3, 4] * 2
+    titles = {f"film {n}, é": f"Film {n}" for n in range(30)}
+    assert by_gap["title"].to_list() == [titles[item] for item in by_gap["item"]]
+    one_gap = trained.recommend(items, times=times, gap=90, k=4)
+    assert one_gap.head(4).equals(by_gap.head(4))
+    assert not one_gap.tail(4).equals(by_gap.tail(4))
+
+
+def test_a_table_gives_answers_by_user(trained: HRNNRecommender) -> None:
+    table = pl.DataFrame(
+        {"user_id": ["b", "a", "b"], "item_id": FILMS[:3], "timestamp": [T0, T0 + 1, T0 + 2]}
+    )
+    found = trained.recommend(table, k=3)
+    expected = trained.recommend(
+        [[FILMS[0], FILMS[2]], [FILMS[1]]], times=[[T0, T0 + 2], [T0 + 1]], k=3
+    )
+    assert found["user"].to_list() == ["b"] * 3 + ["a"] * 3
+    assert found["item"].to_list() == expected["item"].to_list()
+    np.testing.assert_allclose(found["log_probability"], expected["log_probability"], atol=1e-5)
+
+
+def test_no_history_answers_at_the_start_level(trained: HRNNRecommender) -> None:
+    found = trained.recommend([[]], k=2)
+    assert found["level"].to_list() == [4, 4]
+    assert trained.recommend([], k=2).height == 0
+
+
+def test_seen_items_and_k_beyond_the_catalogue(trained: HRNNRecommender) -> None:
+    found = trained.recommend([FILMS[:3]], k=10**15, exclude_seen=True)
+    assert set(found["item"]) == set(FILMS[3:])
+
+
+def test_user_features_reach_the_answer(trained: HRNNRecommender) -> None:
+    young = trained.recommend([[]], user_columns={"age": [20], "group": ["a"]})
+    old = trained.recommend([[]], user_columns={"age": ["60"], "group": ["a"]})
+    assert not young.equals(old)
+
+
+@pytest.mark.parametrize(
+    ("options", "error", "message"),
+    [
+        ({"k": 0}, ConfigError, "k: got 0, expected 1 or more"),
+        ({"k": -3}, ConfigError, "k: got -3, expected 1 or more"),
+        ({"gap": 1, "query_time": T0}, ConfigError, "got both query_time and gap"),
+        ({"gap": -1}, ConfigError, "gap: got -1, expected 0 to 253402300799 seconds"),
+        ({"query_time": -1}, ConfigError, "query_time: got -1, expected 0 to"),
+        ({"gap": 10**30}, ConfigError, "gap: got 10{30}, expected whole seconds"),
+        ({"query_time": 10**18}, ConfigError, "query_time: got 10{18}, expected 0 to"),
+        ({"gap": [1, 2, 3]}, ConfigError, "gap: got 3 values for 1 histories, expected one, or"),
+        ({"times": [[T0, T0]]}, DataError, "history, row 1, column times: got 2 values, expec"),
+        ({"user_columns": {"job": ["x"]}}, ConfigError, "no user feature named 'job'; there are: "),
+        ({"user_columns": {"age": ["x"]}}, DataError, "column age: got 'x', expected a number"),
+    ],
+)
+def test_questions_that_cannot_be_answered_are_refused(
+    trained: HRNNRecommender, options: dict[str, Any], error: type[Exception], message: str
+) -> None:
+    with pytest.raises(error, match=message):
+        trained.recommend([[FILMS[0]]], **options)
+
+
+def test_a_single_history_needs_a_list_around_it(trained: HRNNRecommender) -> None:
+    with pytest.raises(DataError, match="expected a list of ids"):
+        trained.recommend(FILMS[:2])  # type: ignore[arg-type]  # str is a sequence of str
+
+
+def test_nothing_is_answered_before_a_fit() -> None:
+    for use in (small().evaluate, lambda: small().recommend([[]]), lambda: small().save("x")):
+        with pytest.raises(RunError, match="got a recommender that is not fitted"):
+            use()
+
+
+@pytest.mark.parametrize("name", ["colour", "self", "config"])
+def test_an_unknown_setting_is_named(name: str) -> None:
+    with pytest.raises(ConfigError, match=f"no setting named '{name}'; there are: batch_size"):
+        HRNNRecommender("hrnn", **{name: 1})
+
+
+def test_thresholds_are_the_logs_unless_given(
+    tiny_tables: dict[str, pl.DataFrame], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    log = write_event_log(tiny_tables["interactions"], tmp_path / "log", thresholds=(30, 300))
+
+    def thresholds(recommender: HRNNRecommender, name: str) -> tuple[int, ...]:
+        monkeypatch.setattr("tfhrnn.recommender.train", lambda *_, **__: None)
+        recommender.fit(log, run=tmp_path / name)
+        assert recommender.run is not None
+        return recommender.run.config.model.thresholds
+
+    assert thresholds(HRNNRecommender("hrnn"), "a") == (30, 300)
+    given = HRNNRecommender("hrnn", thresholds="60,3600,86400")  # the default, but asked for
+    assert thresholds(given, "b") == (60, 3600, 86400)
+    config = preset("hrnn", {"thresholds": (7,)})
+    assert thresholds(HRNNRecommender(config), "c") == (7,)
+
+
+def test_a_temporary_run_goes_with_its_recommender(
+    tiny_log: EventLog, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("tfhrnn.recommender.train", lambda *_, **__: None)
+    recommender = small().fit(tiny_log)
+    assert recommender.run is not None
+    path = recommender.run.path
+    assert (path / "run.json").is_file()
+    del recommender
+    gc.collect()
+    assert not path.parent.exists()
+
+
+def test_a_refused_fit_leaves_the_run_and_its_data_alone(
+    from_frame: HRNNRecommender, tiny_tables: dict[str, pl.DataFrame]
+) -> None:
+    assert from_frame.run is not None and from_frame.log is not None
+    path = from_frame.run.path
+    other = tiny_tables["interactions"].head(100)
+    with pytest.raises(RunError, match="got something that is not an empty folder"):
+        small().fit(other, run=path, verbose=0)
+    with pytest.raises(RunError, match="got an event log with fingerprint"):
+        small().fit(other, run=path, resume=True, verbose=0)
+    data = EventLog.open(path.parent / "run-data")
+    assert data.fingerprint == from_frame.log.fingerprint
+
+
+class _StopAfter(tf.keras.callbacks.Callback):
+    """Ctrl-C at the end of an epoch."""
+
+    def __init__(self, epoch: int) -> None:
+        super().__init__()
+        self.epoch = epoch
+
+    def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
+        if epoch + 1 == self.epoch:
+            raise KeyboardInterrupt
+
+
+def test_a_stopped_run_resumes_to_the_weights_of_an_undisturbed_one(
+    tiny_tables: dict[str, pl.DataFrame], tmp_path: Path
+) -> None:
+    table = tiny_tables["interactions"].head(200)
+    whole = small(epochs=3).fit(table, run=tmp_path / "whole", verbose=0)
+    stopped = small(epochs=3)
+    with pytest.raises(KeyboardInterrupt):
+        stopped.fit(table, run=tmp_path / "stopped", verbose=0, callbacks=[_StopAfter(1)])
+    assert len(metrics(stopped)) == 1
+    # What resumes is the run's own config, whatever this one says.
+    resumed = small(units=5).fit(table, run=tmp_path / "stopped", resume=True, verbose=0)
+    assert resumed.config == whole.config
+    assert metrics(resumed) == metrics(whole)
+    assert whole.model is not None and resumed.model is not None
+    for one, other in zip(whole.model.variables, resumed.model.variables, strict=True):
+        np.testing.assert_array_equal(one.numpy(), other.numpy(), err_msg=one.name)
