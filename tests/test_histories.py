@@ -110,10 +110,13 @@ def test_feedback_is_left_out_where_it_is_not_read() -> None:
 
 
 def test_user_features_are_raw_values_and_missing_ones_unknown() -> None:
-    columns = {"age": [31, None, "7.5", ""], "tags": [["x", "y"], "x;y", None, ()]}
+    columns: dict[str, list[Any]] = {
+        "age": [31, None, "7.5", ""],
+        "tags": [["x", "y"], "x;y", None, ()],
+    }
     histories = Histories([""] * 4, [[]] * 4, [[]] * 4, [[]] * 4, columns)
     arrays = histories.inputs([AGE, GROUP, TAGS], query_time=np.zeros(4, np.int64), k=1)
-    np.testing.assert_array_equal(arrays["user_age"], np.float32([31, np.nan, 7.5, np.nan]))
+    np.testing.assert_array_equal(arrays["user_age"], [31, np.nan, 7.5, np.nan])
     assert arrays["user_group"].tolist() == [""] * 4
     assert arrays["user_tags"].tolist() == ["x;y", "x;y", "", ""]
     assert arrays["history"].shape == (4, 0)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 import json
+from typing import Any
 
 import pytest
 
@@ -21,8 +22,8 @@ def test_the_hash_is_that_of_the_sorted_fields() -> None:
 
 @pytest.mark.parametrize("name", [field.name for field in dataclasses.fields(Protocol)])
 def test_every_field_is_hashed_and_named_where_it_differs(name: str) -> None:
-    value = getattr(TOY, name)
-    changed = not value if isinstance(value, bool) else value * 2 + type(value)(1)
+    value: Any = getattr(TOY, name)
+    changed: Any = not value if isinstance(value, bool) else value * 2 + type(value)(1)
     other = dataclasses.replace(TOY, **{name: changed})
     assert other.hash != TOY.hash
     with pytest.raises(ProtocolError) as caught:

@@ -1,4 +1,4 @@
-"""The estimator: every road in, the same figures; every figure recomputed from what a run leaves."""
+"""The estimator: every road in gives the same figures, and a run holds what recomputes them."""
 
 from __future__ import annotations
 
@@ -228,7 +228,7 @@ def test_questions_that_cannot_be_answered_are_refused(
 
 def test_a_single_history_needs_a_list_around_it(trained: HRNNRecommender) -> None:
     with pytest.raises(DataError, match="expected a list of ids"):
-        trained.recommend(FILMS[:2])  # type: ignore[arg-type]  # str is a sequence of str
+        trained.recommend(FILMS[:2])  # a str is a sequence of str
 
 
 def test_nothing_is_answered_before_a_fit() -> None:

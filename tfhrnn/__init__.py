@@ -37,8 +37,8 @@ def _pick_keras_2() -> None:
     bound = os.environ["TF_USE_LEGACY_KERAS"] not in ("1", "true", "True")
     if tensorflow is not None and "keras" in vars(tensorflow):
         keras = vars(tensorflow)["keras"]
-        # A lazy loader has not decided yet; touching its version now decides for Keras 2.
-        bound = bound or not str(keras.__version__).startswith("2.")
+        # A lazy loader has not decided yet; touching a class of it now decides for Keras 2.
+        bound = bound or not keras.Model.__module__.startswith("tf_keras")
     if bound:
         raise ImportError(
             "tfhrnn needs Keras 2 (TensorFlow Recommenders refuses Keras 3), but Keras 3 is in "

@@ -81,7 +81,7 @@ def _prepare(arguments: argparse.Namespace, console: Console) -> dict[str, Any]:
         movielens = load_movielens(
             arguments.movielens,
             arguments.source,
-            notify=lambda line: console.print(line, highlight=False),
+            notify=lambda line: console.print(line, highlight=False, soft_wrap=True),
         )
         log = movielens.write(arguments.out, thresholds=thresholds)
     else:
@@ -101,7 +101,7 @@ def _prepare(arguments: argparse.Namespace, console: Console) -> dict[str, Any]:
         )
     summary = summarize(log)
     print_summary(summary, console)
-    console.print(f"event log: {arguments.out}", highlight=False)
+    console.print(f"event log: {arguments.out}", highlight=False, soft_wrap=True)
     return summary
 
 
@@ -121,7 +121,9 @@ def _propose_thresholds(arguments: argparse.Namespace, console: Console) -> dict
     console.print(table)
     text = ",".join(map(str, proposed))
     console.print(
-        f"histogram: {arguments.out}\nuse them: --thresholds {text} (prepare)", highlight=False
+        f"histogram: {arguments.out}\nuse them: --thresholds {text} (prepare)",
+        highlight=False,
+        soft_wrap=True,
     )
     return {
         "thresholds": list(proposed),
@@ -152,6 +154,7 @@ def _train(arguments: argparse.Namespace, console: Console) -> dict[str, Any]:
         f"{'validation' if validated else 'training'} perplexity {best[watched]:.1f})\n"
         f"next: python -m tfhrnn evaluate --run {arguments.out}",
         highlight=False,
+        soft_wrap=True,
     )
     return {"run": str(arguments.out), "epochs": epochs.to_dicts()}
 
@@ -173,7 +176,7 @@ def _evaluate(arguments: argparse.Namespace, console: Console) -> dict[str, Any]
         summary=summarize(recommender.log),
     )
     print_result(result, console)
-    console.print(f"report: {report}", highlight=False)
+    console.print(f"report: {report}", highlight=False, soft_wrap=True)
     return {**result, "report": str(report)}
 
 
@@ -199,7 +202,9 @@ def _recommend(arguments: argparse.Namespace, console: Console) -> dict[str, Any
     unknown = [item for item in history if recommender.catalogue.index_of(item) == 1]
     if unknown:
         console.print(
-            f"not in the catalogue, read as unknown items: {', '.join(unknown)}", highlight=False
+            f"not in the catalogue, read as unknown items: {', '.join(unknown)}",
+            highlight=False,
+            soft_wrap=True,
         )
     level = int(found["level"][0]) if len(found) else None
     table = Table(title=f"gap level {level}")
@@ -226,6 +231,7 @@ def _export(arguments: argparse.Namespace, console: Console) -> dict[str, Any]:
         f"serve it: python -m serving --model_name={folder.parent.name} "
         f"--model_base_path={folder.parent} --rest_api_port=8501",
         highlight=False,
+        soft_wrap=True,
     )
     return {"export_dir": str(folder.parent), "version": int(folder.name)}
 
@@ -242,7 +248,7 @@ def _experiment(arguments: argparse.Namespace, console: Console) -> dict[str, An
         log,
         out / arguments.name,
         seeds=arguments.seeds,
-        say=lambda line: console.print(line, highlight=False),
+        say=lambda line: console.print(line, highlight=False, soft_wrap=True),
     )
     table = Table(
         title=f"{log.name}, {arguments.seeds} seeds, protocol {found['protocol']['hash']}"
@@ -273,7 +279,9 @@ def _features(
     chosen = choose_features(_path(table), role)
     if chosen:
         console.print(
-            f"features of {table}, chosen by content: {', '.join(chosen)}", highlight=False
+            f"features of {table}, chosen by content: {', '.join(chosen)}",
+            highlight=False,
+            soft_wrap=True,
         )
     return chosen
 

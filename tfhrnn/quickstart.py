@@ -72,7 +72,9 @@ def quickstart(
 
     with _timed(seconds, "prepare"):
         movielens = load_movielens(
-            "ml-100k", source, notify=lambda line: console.print(line, highlight=False)
+            "ml-100k",
+            source,
+            notify=lambda line: console.print(line, highlight=False, soft_wrap=True),
         )
         log = movielens.write(out / "data")
         summary = summarize(log)
@@ -157,6 +159,7 @@ def _print(result: dict[str, Any], version: Path, console: Console, out: Path) -
         f"{served['evaluated_perplexity']:.4f} in process, "
         f"on the same {served['targets']:,} targets",
         highlight=False,
+        soft_wrap=True,
     )
     for row in result["gap_sweep"]:
         best = row["top"][0]
@@ -166,6 +169,7 @@ def _print(result: dict[str, Any], version: Path, console: Console, out: Path) -
             f"{best['genres']}, "
             f"log p {best['log_probability']:.2f}, popularity {best['popularity']:.6f}",
             highlight=False,
+            soft_wrap=True,
         )
     base, python = version.parent, Path(sys.executable)
     command = python.relative_to(Path.cwd()) if python.is_relative_to(Path.cwd()) else "python"
@@ -186,7 +190,9 @@ def _print(result: dict[str, Any], version: Path, console: Console, out: Path) -
 def _stay(base: Path, port: int, console: Console) -> None:
     """Serves until Ctrl-C."""
     with serving.running(MODEL_NAME, base, port=port) as url:
-        console.print(f"\nserving {url}/v1/models/{MODEL_NAME} until Ctrl-C", highlight=False)
+        console.print(
+            f"\nserving {url}/v1/models/{MODEL_NAME} until Ctrl-C", highlight=False, soft_wrap=True
+        )
         try:
             while True:
                 time.sleep(3600)

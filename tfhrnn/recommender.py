@@ -26,7 +26,7 @@ from tfhrnn.data.facts import training_facts
 from tfhrnn.data.feature_choice import choose_features
 from tfhrnn.data.sources import TableSource
 from tfhrnn.data.split import Part, split_users
-from tfhrnn.errors import ConfigError, RunError
+from tfhrnn.errors import ConfigError, RunError, TfhrnnError
 from tfhrnn.evaluation.result import evaluate_run, result_key
 from tfhrnn.export import export
 from tfhrnn.histories import Histories
@@ -131,15 +131,20 @@ class HRNNRecommender:
         self.log = log
         self.run = resumed or self._create_run(path, log, split_seed)
         self._predictor = None
-        self.model = train(
-            self.run,
-            log,
-            self.run.users(log, Part.TRAIN),
-            self.run.users(log, Part.VALIDATION),
-            resume=resumed is not None,
-            callbacks=callbacks,
-            verbose=verbose,
-        )
+        try:
+            self.model = train(
+                self.run,
+                log,
+                self.run.users(log, Part.TRAIN),
+                self.run.users(log, Part.VALIDATION),
+                resume=resumed is not None,
+                callbacks=callbacks,
+                verbose=verbose,
+            )
+        except TfhrnnError:
+            if not self.run.metrics.exists():  # not one epoch: a folder of no use, in the way
+                shutil.rmtree(self.run.path, ignore_errors=True)
+            raise
         return self
 
     def _create_run(self, path: Path, log: EventLog, split_seed: int) -> RunFolder:

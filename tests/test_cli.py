@@ -1,0 +1,321 @@
+"""The command line in process: what each command leaves, and one clear line for bad input."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import polars as pl
+import pytest
+
+from tfhrnn import cli, commands
+from tfhrnn.data.event_log import EventLog
+from tfhrnn.recommender import HRNNRecommender
+
+T0 = 1_000_000_000
+FILMS = [f"film {n}, é" for n in range(30)]
+SETTINGS = ["units=4", "layers=1", "time_bumps=2", "epochs=1", "batch_size=8", "bptt=16"]
+SET = [word for setting in SETTINGS for word in ("--set", setting)]
+
+
+@pytest.fixture
+def fails(capsys: pytest.CaptureFixture[str]) -> Callable[..., str]:
+    """Runs a command that must fail with exit code 2; returns its one line on standard error."""
+
+    def run(*arguments: object) -> str:
+        capsys.readouterr()
+        try:
+            code = cli.main([str(argument) for argument in arguments])
+        except SystemExit as left:  # argparse's way
+            code = left.code  # type: ignore[assignment]  # always a number there
+        error = capsys.readouterr().err
+        assert code == 2, error
+        assert "Traceback" not in error
+        assert error.count("\n") == 1 and error.endswith("\n"), error
+        assert error.startswith(f"tfhrnn {arguments[0]}: "), error
+        return error.removeprefix(f"tfhrnn {arguments[0]}: ").rstrip("\n")
+
+    return run
+
+
+@pytest.fixture(scope="module")
+def tables(tiny_tables: dict[str, pl.DataFrame], tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The small world as CSV files."""
+    folder = tmp_path_factory.mktemp("tables")
+    for name, frame in tiny_tables.items():
+        frame.write_csv(folder / f"{name}.csv")
+    return folder
+
+
+@pytest.fixture(scope="module")
+def run_folder(trained: HRNNRecommender) -> Path:
+    assert trained.run is not None
+    return trained.run.path
+
+
+def csv_file(path: Path, *rows: str, header: str = "user_id,item_id,timestamp") -> Path:
+    path.write_text("\n".join((header, *rows)) + "\n", encoding="utf-8")
+    return path
+
+
+GOOD = tuple(f"{'ab'[n % 2]},{'xyz'[n % 3]},{T0 + 50 * n}" for n in range(12))
+
+
+def test_prepare_train_evaluate_recommend_and_export(tables: Path, tmp_path: Path) -> None:
+    def run(*arguments: object) -> Any:
+        target = tmp_path / "json" / f"{arguments[0]}.json"
+        words = [*map(str, arguments), "--json", str(target)]
+        assert cli.main(words) == 0
+        return json.loads(target.read_text(encoding="utf-8"))
+
+    prepared = run(
+        *("prepare", "--interactions", tables / "interactions.csv", "--keep-duplicates"),
+        *("--items", tables / "items.csv", "--users", tables / "users.csv"),
+        *("--thresholds", "100,1000", "--out", tmp_path / "data"),
+    )
+    log = EventLog.open(tmp_path / "data")
+    assert (prepared["users"], prepared["items"]) == (40, 30)
+    assert log.thresholds == (100, 1000)
+    assert log.catalogue.features is not None and log.user_features is not None
+    assert [spec.name for spec in log.catalogue.features.specs] == ["genres"]
+    assert [spec.name for spec in log.user_features.specs] == ["age", "group"]
+
+    proposed = run(
+        "propose-thresholds", "--data", tmp_path / "data", "--out", tmp_path / "gaps.png"
+    )
+    assert len(proposed["thresholds"]) == 3
+    assert sum(proposed["level_shares"]) == pytest.approx(1)
+    assert (tmp_path / "gaps.png").stat().st_size > 1000
+
+    train = ("train", "--data", tmp_path / "data", "--preset", "hrnn-metadata", "--seed", 3)
+    trained = run(*train, *SET, "--out", tmp_path / "run")
+    assert trained["run"] == str(tmp_path / "run")
+    assert [row["epoch"] for row in trained["epochs"]] == [1]
+    config = json.loads((tmp_path / "run" / "config.json").read_text())
+    assert (config["training"]["seed"], config["model"]["units"]) == (3, 4)
+    assert config["model"]["thresholds"] == [100, 1000]  # the log's
+
+    judged = run("evaluate", "--run", tmp_path / "run")
+    assert set(judged["perplexity"]) == {"popularity", "hrnn_meta"}
+    assert Path(judged["report"]).is_file()
+    stored = json.loads((tmp_path / "run" / "result.json").read_text(encoding="utf-8"))
+    assert stored == {key: value for key, value in judged.items() if key != "report"}
+
+    asked = run(
+        *("recommend", "--run", tmp_path / "run", "--gap", 3600, "-k", 3),
+        *("--history", json.dumps([FILMS[3], "no such film"]), "--times", f"{T0},{T0 + 5}"),
+        *("--user", "age=33", "--user", "group=a"),
+    )
+    expected = HRNNRecommender.load(tmp_path / "run").recommend(
+        [[FILMS[3], "no such film"]],
+        times=[[T0, T0 + 5]],
+        gap=3600,
+        k=3,
+        user_columns={"age": [33], "group": ["a"]},
+    )
+    assert [row["item"] for row in asked["items"]] == expected["item"].to_list()
+    assert asked["level"] == 2 and asked["unknown"] == ["no such film"]
+
+    exported = run("export", "--run", tmp_path / "run", "--out", tmp_path / "models" / "tiny")
+    assert exported == {"export_dir": str(tmp_path / "models" / "tiny"), "version": 1}
+    card = tmp_path / "models" / "tiny" / "1" / "assets.extra" / "model_card.json"
+    assert json.loads(card.read_text())["figures"]["perplexity"] == pytest.approx(
+        judged["perplexity"]["hrnn_meta"]
+    )
+    assert not [path for path in tmp_path.rglob("*.tmp")]
+
+
+def test_two_users_train_without_a_validation_user(tmp_path: Path, capsys: Any) -> None:
+    table = csv_file(tmp_path / "two.csv", *GOOD)
+    prepared = ["prepare", "--interactions", str(table), "--out", str(tmp_path / "data")]
+    assert cli.main(prepared) == 0
+    words = ["train", "--data", str(tmp_path / "data"), "--out", str(tmp_path / "run"), *SET]
+    assert cli.main(words) == 0
+    shown = capsys.readouterr().out
+    assert "best epoch 1 of 1, training perplexity " in shown
+    # Long paths are not cut in two: what is printed can be copied.
+    assert f"next: python -m tfhrnn evaluate --run {tmp_path / 'run'}\n" in shown
+
+
+def test_titles_with_brackets_are_printed_as_they_are(
+    trained: HRNNRecommender,
+    run_folder: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    def answer(*_: object, **__: object) -> pl.DataFrame:
+        row = {"rank": 1, "item": "[/x]", "title": "In [red] Paradise", "log_probability": -1.5}
+        return pl.DataFrame([{"user": "0", "level": 2, **row}])
+
+    monkeypatch.setattr(HRNNRecommender, "recommend", answer)
+    words = ["recommend", "--run", str(run_folder), "--history", "[/b],[bold]"]
+    assert cli.main(words[:3]) == 0
+    shown = capsys.readouterr().out
+    assert "[/x]" in shown and "In [red] Paradise" in shown
+    assert cli.main([*words[:3], "--history", ",[/b]"]) == 0
+    assert "read as unknown items: [/b]" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("rows", "message"),
+    [
+        (["a,x,2021-13-01"], "row 1, column timestamp: got '2021-13-01', expected"),
+        ([*GOOD, f"a,x,{T0 * 1000}"], "row 13, column timestamp: got "),
+        ([*GOOD, "a,y,-5"], "row 13, column timestamp: got '-5', expected"),
+        (["a,x,5", "a,y,9"], "column user_id: got a single user, 'a', expected at least 2 users"),
+        (["a,x,5", "b,x,9"], "column item_id: got a single item, 'x', expected at least 2 items"),
+        ([], "got no rows, expected interactions"),
+        (["a,,5", *GOOD], "row 1, column item_id: got "),
+    ],
+)
+def test_bad_tables_are_refused_in_one_line(
+    rows: list[str], message: str, fails: Callable[..., str], tmp_path: Path
+) -> None:
+    table = csv_file(tmp_path / "bad.csv", *rows)
+    line = fails("prepare", "--interactions", table, "--out", tmp_path / "data")
+    assert line.startswith(str(table)) and message in line
+    assert [path.name for path in tmp_path.iterdir()] == ["bad.csv"]
+
+
+def test_bad_files_are_refused_in_one_line(fails: Callable[..., str], tmp_path: Path) -> None:
+    def prepare(table: object, *more: object) -> str:
+        return fails("prepare", "--interactions", table, "--out", tmp_path / "data", *more)
+
+    assert "none.csv: got no such file" in prepare(tmp_path / "none.csv")
+    assert f"{tmp_path}: got a folder, expected a CSV" in prepare(tmp_path)
+    (tmp_path / "empty.csv").touch()
+    assert "empty.csv: got an empty file" in prepare(tmp_path / "empty.csv")
+    other = csv_file(tmp_path / "other.csv", "a,x", header="user_id,item_id")
+    assert "timestamp" in prepare(other) and "other.csv: got " in prepare(other)
+    semicolons = csv_file(
+        tmp_path / "semi.csv", *(row.replace(",", ";") for row in GOOD), header="user_id;item_id;ts"
+    )
+    assert "semi.csv: got " in prepare(semicolons)
+    good = csv_file(tmp_path / "good.csv", *GOOD)
+    assert "semi" not in prepare(good, "--separator", ";")
+    assert "--map: got 'who', expected NAME=VALUE" in prepare(good, "--map", "who")
+    assert "expected NAME:KIND with one of multi-hot" in prepare(
+        good, "--items", good, "--item-features", "genre:colour"
+    )
+    assert "without a table, expected --items too" in prepare(good, "--item-features", "g:numeric")
+    assert "thresholds: got 'a', expected whole numbers" in prepare(good, "--thresholds", "a")
+    (tmp_path / "mine").mkdir()
+    (tmp_path / "mine" / "file").write_text("mine")
+    line = fails("prepare", "--interactions", good, "--out", tmp_path / "mine")
+    assert "got something that is no event log" in line
+    assert "got the folder" in prepare(good, "--json", tmp_path)
+    assert not (tmp_path / "data").exists()
+
+
+def test_bad_settings_are_refused_in_one_line(
+    fails: Callable[..., str], tiny_log: EventLog, tmp_path: Path
+) -> None:
+    train = ("train", "--data", tiny_log.directory, "--out", tmp_path / "run")
+    line = fails(*train, "--set", "colour=red")
+    assert line.startswith("no setting named 'colour'; there are: batch_size, ")
+    assert "units: got 'x', expected a whole number" in fails(*train, "--set", "units=x")
+    assert "units: got 0, expected a whole number of at least 1" in fails(
+        *train, "--set", "units=0"
+    )
+    assert "no tower named 'gur'" in fails(*train, "--set", "tower=gur")
+    assert "invalid choice: 'bset'" in fails(*train, "--preset", "bset")
+    assert "seed: got -1, expected 0 or" in fails(*train, "--seed", "-1")
+    data = tmp_path / "nothing"
+    line = fails("train", "--data", data, "--out", tmp_path / "run")
+    assert line == f"{data}: got no such folder, expected an event log"
+    (tmp_path / "full").mkdir()
+    (tmp_path / "full" / "file").write_text("mine")
+    line = fails("train", "--data", tiny_log.directory, "--out", tmp_path / "full")
+    assert "got something that is not an empty folder" in line
+    assert [path.name for path in tmp_path.iterdir()] == ["full"]
+
+
+def test_bad_runs_and_questions_are_refused_in_one_line(
+    fails: Callable[..., str], run_folder: Path, tmp_path: Path
+) -> None:
+    for command in ("evaluate", "recommend", "export"):
+        more = ("--out", tmp_path / "models") if command == "export" else ()
+        line = fails(command, "--run", tmp_path, *more)
+        assert line.startswith(f"{tmp_path}: got no run.json, expected a folder written by")
+    ask = ("recommend", "--run", run_folder)
+    assert fails(*ask, "-k", "0") == "k: got 0, expected 1 or more"
+    assert "invalid int value: 'x'" in fails(*ask, "-k", "x")
+    assert "--times: got 'x', expected Unix seconds" in fails(*ask, "--times", "x")
+    assert "--history: got '[\"a', expected a JSON list" in fails(*ask, "--history", '["a')
+    line = fails(*ask, "--history", "a,b", "--times", "5")
+    assert line == "history, row 1, column times: got 1 values, expected 2"
+    assert "gap: got -5, expected 0 to" in fails(*ask, "--gap", "-5")
+    assert "query_time: got 9" in fails(*ask, "--query-time", "9" * 30)
+    assert "not allowed with argument" in fails(*ask, "--gap", "5", "--query-time", "9")
+    assert "no user feature named 'job'; there are: age, group" in fails(*ask, "--user", "job=x")
+    assert "column age: got 'x', expected a number" in fails(*ask, "--user", "age=x")
+    line = fails("evaluate", "--run", run_folder, "--data", tmp_path / "gone")
+    assert line == f"{tmp_path / 'gone'}: got no such folder, expected an event log"
+
+
+def test_no_command_or_an_unknown_one_is_one_line(capsys: pytest.CaptureFixture[str]) -> None:
+    for words, message in (
+        ([], "the following arguments are required: COMMAND"),
+        (["fly"], "argument COMMAND: invalid choice: 'fly'"),
+    ):
+        with pytest.raises(SystemExit) as left:
+            cli.main(words)
+        error = capsys.readouterr().err
+        assert left.value.code == 2
+        assert error.startswith(f"tfhrnn: {message}") and error.count("\n") == 1
+
+
+def test_a_history_with_commas_in_its_ids_is_a_json_list() -> None:
+    assert commands._list('["film 1, é", "b"]', "--history") == ["film 1, é", "b"]
+    assert commands._list(" [1, 2]", "--history") == ["1", "2"]
+    assert commands._list("1,32,,47", "--history") == ["1", "32", "47"]
+    assert commands._list("", "--history") == []
+
+
+def test_ctrl_c_is_130_and_says_what_is_kept(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tiny_log: EventLog
+) -> None:
+    def stop(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(commands, "_propose_thresholds", stop)
+    assert cli.main(["propose-thresholds", "--data", str(tiny_log.directory)]) == 130
+    error = capsys.readouterr().err.strip()
+    assert error == "tfhrnn propose-thresholds: stopped; finished epochs and files are kept"
+
+
+@pytest.mark.parametrize("command", ["prepare", "train"])
+def test_a_full_disk_leaves_nothing(
+    command: str,
+    fails: Callable[..., str],
+    tables: Path,
+    tiny_log: EventLog,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def full(*_: object, **__: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(np, "save", full)
+    source = {
+        "prepare": ("--interactions", tables / "interactions.csv"),
+        "train": ("--data", tiny_log.directory),
+    }[command]
+    line = fails(command, *source, "--out", tmp_path / "out")
+    message = "could not be written: No space left on device; nothing was kept"
+    assert line == f"{tmp_path / 'out'}: {message}"
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_any_other_trouble_with_a_file_is_one_line_too(
+    fails: Callable[..., str], monkeypatch: pytest.MonkeyPatch, tiny_log: EventLog
+) -> None:
+    def refuse(*_: object) -> None:
+        raise PermissionError(13, "Permission denied", "a\nfile")
+
+    monkeypatch.setattr(commands, "_propose_thresholds", refuse)
+    line = fails("propose-thresholds", "--data", tiny_log.directory)
+    assert line == "a file: Permission denied"
