@@ -93,7 +93,7 @@ def test_every_event_is_a_target_once_and_padding_stands_at_lanes_ends(
 ) -> None:
     windows = Windows(tiny_log, ALL, lanes=lanes, window=window, flush_steps=flush, shuffle=True)
     batches = list(windows.batches(3))
-    assert len(batches) == windows.num_batches(3)
+    assert len(batches) == windows.num_batches == len(windows.dataset())
     weight = np.concatenate([b.weight for b in batches], axis=1)
     target = np.concatenate([b.targets[..., 0] for b in batches], axis=1)
     position = np.concatenate([b.position for b in batches], axis=1)
@@ -111,6 +111,13 @@ def test_every_event_is_a_target_once_and_padding_stands_at_lanes_ends(
             np.testing.assert_array_equal(target[lane, here], tiny_log.item[span])
             assert position[lane, here].tolist() == list(range(count))
             at += flush + count
+
+
+def test_every_epoch_has_as_many_batches(tiny_log: EventLog) -> None:
+    """Keras cuts later epochs at the first one's length, or stops where they are shorter."""
+    for lanes in (1, 3, 8):
+        windows = Windows(tiny_log, ALL, lanes=lanes, window=5, shuffle=True)
+        assert {len(list(windows.batches(epoch))) for epoch in range(6)} == {windows.num_batches}
 
 
 def test_an_epoch_is_repeatable_and_epochs_differ(tiny_log: EventLog) -> None:

@@ -2,9 +2,9 @@
 
 In comes an event log and the users to read; out go `Batch` records of `[lanes, window]` arrays. A
 user's n events make n steps: the start event (index 0) whose target is the first item, then each
-event but the last, whose target is the next one. A lane that finishes a user takes the next in the
-epoch's order, so nothing is duplicated and the only padding stands at a lane's end. The state is
-carried from one batch to the next; `reset` marks where a user begins.
+event but the last, whose target is the next one. Lanes take whole users one after the other, so nothing
+is duplicated and the only padding stands at a lane's end. The state is carried from one batch to
+the next; `reset` marks where a user begins.
 
 The only data module that knows TensorFlow (paper, section 2; Williams and Peng 1990).
 """
@@ -14,6 +14,7 @@ from __future__ import annotations
 import heapq
 from collections import OrderedDict
 from collections.abc import Callable, Iterator
+from functools import cached_property
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -194,34 +195,42 @@ class Windows:
         """Rows of `Batch.seen` a lane: those alive at the window's start, and one a step."""
         return self.seen_items + self.window if self.seen_items else 0
 
-    def order(self, epoch: int) -> npt.NDArray[np.int64]:
-        """The users in the order in which an epoch's lanes take them."""
-        return self._rng(epoch).permutation(self.users) if self.shuffle else self.users
-
     def steps_of(self, user: int) -> int:
         """Steps that a user takes in a lane, flush steps included."""
         return int(self.log.offsets[user + 1] - self.log.offsets[user]) + self.flush_steps
 
     def lane_users(self, epoch: int = 0) -> list[list[int]]:
-        """Each lane's users in reading order: the lane that ends first takes the next user."""
+        """Each lane's users in reading order.
+
+        Unshuffled, the lane that ends first takes the next user. Shuffled, users are dealt longest
+        first, equal lengths in random order, and then each lane's are shuffled: lanes end close
+        together, and an epoch always has the same number of batches, without which `fit` would cut
+        later epochs off at the first one's.
+        """
+        users = self.users
+        rng = self._rng(epoch)
+        if self.shuffle:
+            users = rng.permutation(users)
+            users = users[np.argsort([-self.steps_of(u) for u in users.tolist()], kind="stable")]
         queues: list[list[int]] = [[] for _ in range(self.lanes)]
         ends = [(0, lane) for lane in range(self.lanes)]
-        for user in self.order(epoch).tolist():
+        for user in users.tolist():
             end, lane = ends[0]
             queues[lane].append(user)
             heapq.heapreplace(ends, (end + self.steps_of(user), lane))
-        return queues
+        return [rng.permutation(queue).tolist() for queue in queues] if self.shuffle else queues
 
-    def num_batches(self, epoch: int = 0) -> int:
-        """Batches of an epoch, from the users' lengths alone."""
-        longest = max(sum(map(self.steps_of, queue)) for queue in self.lane_users(epoch))
+    @cached_property
+    def num_batches(self) -> int:
+        """Batches of every epoch, from the users' lengths alone."""
+        longest = max(sum(map(self.steps_of, queue)) for queue in self.lane_users())
         return -(-longest // self.window)
 
     def batches(self, epoch: int = 0) -> Iterator[Batch]:
         """The batches of one epoch as NumPy arrays, each a fresh copy."""
         rng = self._rng(epoch, stream=1)
         lanes = [_Lane(queue) for queue in self.lane_users(epoch)]
-        for _ in range(self.num_batches(epoch)):
+        for _ in range(self.num_batches):
             batch = self._blank()
             for index, lane in enumerate(lanes):
                 self._fill(batch, index, lane, rng)
@@ -236,9 +245,8 @@ class Windows:
             current, epoch = epoch, epoch + 1
             yield from self.batches(current)
 
-        return tf.data.Dataset.from_generator(generate, output_signature=self.signature()).prefetch(
-            4
-        )
+        batches = tf.data.Dataset.from_generator(generate, output_signature=self.signature())
+        return batches.apply(tf.data.experimental.assert_cardinality(self.num_batches)).prefetch(4)
 
     def signature(self) -> Batch:
         """The shapes and dtypes of a batch, as TensorSpecs."""

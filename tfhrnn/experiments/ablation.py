@@ -1,7 +1,7 @@
 """The ladder on ml-100k: the paper's parts one at a time, then each of ours, several seeds each.
 
-Every rung is the one before with one thing more, trained and judged under the same protocol; rungs and seeds that are
-done are read back, so a stopped experiment goes on where it was.
+Every rung is the one before with one thing more, trained and judged under the same protocol; rungs
+and seeds that are done are read back, so a stopped experiment goes on where it was.
 """
 
 from __future__ import annotations
@@ -79,8 +79,8 @@ def ablation(
       say: is told of each result.
 
     Returns:
-      `rows` (name, perplexity mean, standard error over seeds, validation perplexity, seconds an epoch, epochs) and
-      `protocol`.
+      `rows` (name, perplexity mean, standard error over seeds, validation perplexity, seconds an
+      epoch, epochs) and `protocol`.
 
     Raises:
       ProtocolError: `out` holds results of other data.

@@ -1,0 +1,170 @@
+"""The Keras model: what it computes, what it carries, what `fit` and `evaluate` report."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from tfhrnn.config import ModelConfig
+from tfhrnn.data.event_log import EventLog
+from tfhrnn.data.facts import TrainingFacts, training_facts
+from tfhrnn.data.windows import Batch, Windows
+from tfhrnn.models.hrnn import HRNN, Perplexity
+
+USERS = np.arange(40)
+CONFIGS = {
+    "hrnn": ModelConfig(units=6),
+    "metadata": ModelConfig(units=6, item_features=True, feedback=True, user_features=True),
+    "untied": ModelConfig(units=6, tied=False, item_features=True),
+    "best": ModelConfig(
+        units=6,
+        layers=2,
+        item_features=True,
+        item_statistics=True,
+        gap_inputs=True,
+        time_bumps=4,
+        position_input=True,
+        seen_bias=True,
+        seen_items=5,
+    ),
+}
+
+
+def make(log: EventLog, config: ModelConfig, lanes: int = 4) -> HRNN:
+    model = HRNN(config, training_facts(log, USERS, config), lanes=lanes, seed=2)
+    model.compile(optimizer=tf.keras.optimizers.Adam(0.03))
+    return model
+
+
+def windows(log: EventLog, config: ModelConfig, lanes: int = 4, **options: Any) -> Windows:
+    seen = config.seen_items if config.seen_bias else 0
+    return Windows(log, USERS, lanes=lanes, window=8, seen_items=seen, **options)
+
+
+@pytest.mark.parametrize("name", CONFIGS)
+def test_judging_is_the_log_softmax_of_all_scores(tiny_log: EventLog, name: str) -> None:
+    config = CONFIGS[name]
+    model = make(tiny_log, config)
+    first = Batch(*map(tf.constant, next(iter(windows(tiny_log, config).batches()))))
+    whole = model(first).numpy()
+    np.testing.assert_allclose(np.exp(whole).sum(-1), 1, rtol=1e-4)
+    log_p, ranks, _ = model.judge(first, model.tower.initial_state(4))
+    column = first.targets[..., 0].numpy() - 2
+    own = np.take_along_axis(whole, column[..., None], axis=-1)
+    np.testing.assert_allclose(log_p, own[..., 0], rtol=1e-4, atol=1e-5)
+    np.testing.assert_array_equal(ranks, (whole > own).sum(-1))
+
+
+@pytest.mark.parametrize("name", ["metadata", "best"])
+def test_evaluate_is_the_mean_over_all_targets_not_the_last_batch(
+    tiny_log: EventLog, name: str
+) -> None:
+    config = CONFIGS[name]
+    model = make(tiny_log, config)
+    given = windows(tiny_log, config)
+    total = count = 0.0
+    state = model.tower.initial_state(4)
+    for batch in given.batches():
+        log_p, _, state = model.judge(Batch(*map(tf.constant, batch)), state)
+        total -= float(np.sum(log_p * batch.weight))
+        count += float(batch.weight.sum())
+    found = model.evaluate(given.dataset(), verbose=0, return_dict=True)
+    assert found["loss"] == pytest.approx(total / count, rel=1e-4)
+    assert found["perplexity"] == pytest.approx(np.exp(total / count), rel=1e-4)
+    assert count == tiny_log.num_events
+
+
+@pytest.mark.parametrize("name", ["hrnn", "best"])
+def test_fit_learns(tiny_log: EventLog, name: str) -> None:
+    config = CONFIGS[name]
+    model = make(tiny_log, config)
+    given = windows(tiny_log, config, shuffle=True, tied_targets=2)
+    history = model.fit(given.dataset(), epochs=15, verbose=0).history
+    # 30 items that mostly step by 0 to 2: far below the first epoch's figure after a few.
+    assert history["perplexity"][-1] < 0.75 * history["perplexity"][0]
+
+
+def test_state_is_carried_from_window_to_window(tiny_log: EventLog) -> None:
+    """Losses of 8-step windows one after the other are those of one long window."""
+    config = CONFIGS["hrnn"]
+    model = make(tiny_log, config)
+    short = model.evaluate(windows(tiny_log, config).dataset(), verbose=0, return_dict=True)
+    whole = Windows(tiny_log, USERS, lanes=4, window=400)
+    long = model.evaluate(whole.dataset(), verbose=0, return_dict=True)
+    assert short["loss"] == pytest.approx(long["loss"], rel=1e-5)
+
+
+def test_an_epoch_needs_no_clearing(tiny_log: EventLog) -> None:
+    model = make(tiny_log, CONFIGS["hrnn"])
+    given = windows(tiny_log, CONFIGS["hrnn"])
+    once = model.evaluate(given.dataset(), verbose=0)
+    for variable in model.carried:
+        variable.assign(tf.fill(variable.shape, 9.0))
+    assert model.evaluate(given.dataset(), verbose=0) == once
+
+
+def test_weight_zero_targets_do_not_train(tiny_log: EventLog) -> None:
+    config = CONFIGS["hrnn"]
+    model = make(tiny_log, config)
+    given = windows(tiny_log, config, target_weight=lambda level, weight: 0 * weight)
+    batch = Batch(*map(tf.constant, next(iter(given.batches()))))
+    model.train_step(batch)
+    before = [w.copy() for w in model.get_weights()]
+    model.train_step(batch)
+    trained = {id(v) for v in model.trainable_variables}
+    for variable, old in zip(model.weights, before, strict=True):
+        if id(variable) in trained:
+            np.testing.assert_array_equal(variable, old)
+
+
+def test_lanes_that_differ_from_the_models_are_named(tiny_log: EventLog) -> None:
+    model = make(tiny_log, CONFIGS["hrnn"])
+    with pytest.raises(ValueError, match=r"the batch has 3 lanes, the model carries 4"):
+        model.evaluate(windows(tiny_log, CONFIGS["hrnn"], lanes=3).dataset(), verbose=0)
+
+
+def test_users_features_reach_the_first_prediction(tiny_log: EventLog) -> None:
+    model = make(tiny_log, CONFIGS["metadata"])
+    batch = next(iter(windows(tiny_log, CONFIGS["metadata"]).batches()))
+    one = model(Batch(*map(tf.constant, batch)))
+    other = model(Batch(*map(tf.constant, batch._replace(user=batch.user + 1))))
+    assert np.abs(one[:, 0] - other[:, 0]).max() > 1e-4
+
+
+def test_mixed_precision_trains(tiny_log: EventLog) -> None:
+    tf.keras.mixed_precision.set_global_policy("mixed_bfloat16")
+    try:
+        config = CONFIGS["best"]
+        model = make(tiny_log, config)
+        history = model.fit(windows(tiny_log, config).dataset(), epochs=3, verbose=0).history
+    finally:
+        tf.keras.mixed_precision.set_global_policy("float32")
+    assert history["loss"][-1] < history["loss"][0]
+    assert model.decoder.id_weights.dtype == tf.float32
+
+
+def test_perplexity_metric_is_exp_of_a_weighted_mean() -> None:
+    metric = Perplexity()
+    metric.update_state([0.0, 2.0], sample_weight=[1.0, 3.0])
+    metric.update_state([4.0, 100.0], sample_weight=[1.0, 0.0])
+    assert float(metric.result()) == pytest.approx(np.exp((0 + 6 + 4) / 5))
+
+
+def test_facts_without_features_build_a_plain_decoder() -> None:
+    facts = TrainingFacts(
+        item_features=np.zeros((3, 0), np.float32),
+        item_counts=np.array([5, 1, 0]),
+        feedback_mean=0.0,
+        feedback_std=1.0,
+        first_time=0,
+        last_time=1,
+        median_gap=0,
+        user_width=0,
+        seen_bias=0.0,
+    )
+    model = HRNN(ModelConfig(units=2), facts, lanes=1)
+    _, bias = model.decoder.item_matrix()
+    np.testing.assert_allclose(np.exp(bias), np.array([6, 2, 1]) / 9, rtol=1e-5)

@@ -1,0 +1,61 @@
+"""Settings: parsed by type, checked on construction, written and read back."""
+
+from __future__ import annotations
+
+import pytest
+
+from tfhrnn.config import PRESETS, Config, ModelConfig, TrainingConfig, preset
+from tfhrnn.errors import ConfigError
+
+
+@pytest.mark.parametrize("name", PRESETS)
+def test_presets_build_and_survive_json(name: str) -> None:
+    config = preset(name)
+    assert config.preset == name
+    assert Config.from_json(config.to_json()) == config
+
+
+def test_text_is_parsed_by_the_fields_type() -> None:
+    config = preset(
+        "hrnn",
+        {"units": "64", "seen_bias": "true", "learning_rate": "1e-3", "thresholds": "30, 600"},
+    )
+    assert (config.model.units, config.model.seen_bias) == (64, True)
+    assert (config.training.learning_rate, config.model.thresholds) == (1e-3, (30, 600))
+    assert config.model.start_level == 3
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        ({"unit": "64"}, "no setting named 'unit'; there are: "),
+        ({"units": "many"}, "units: got 'many', expected a whole number"),
+        ({"units": 1.5}, "units: got 1.5, expected a whole number"),
+        ({"units": "0"}, "units: got 0, expected a whole number of at least 1"),
+        ({"seen_bias": "maybe"}, "seen_bias: got 'maybe', expected true or false"),
+        ({"learning_rate": "-1"}, "learning_rate: got -1.0, expected a positive number"),
+        ({"thresholds": "60,60"}, "expected positive seconds, strictly increasing"),
+        ({"thresholds": "60,x"}, "thresholds: got '60,x', expected whole numbers"),
+        ({"mix_rule": "some"}, "mix_rule: got 'some', expected one of item, update, fixed"),
+        ({"mix": "1.5"}, "mix: got 1.5, expected a share"),
+        ({"embedding_dropout": "1"}, r"expected a share in \[0, 1\)"),
+        ({"time_bumps": "1"}, "time_bumps: got 1, expected 0, or 2 and more"),
+        ({"seed": "-1"}, "seed: got -1"),
+        ({"weight_decay": "-0.1"}, "weight_decay: got -0.1"),
+        ({"unknown_rate": "1"}, "unknown_rate: got 1.0"),
+    ],
+)
+def test_bad_settings_name_field_value_and_what_was_expected(
+    settings: dict[str, object], message: str
+) -> None:
+    with pytest.raises(ConfigError, match=message):
+        preset("best", settings)
+
+
+def test_an_unknown_preset_names_the_known_ones() -> None:
+    with pytest.raises(ConfigError, match="no preset named 'top'; there are: hrnn, hrnn-metadata"):
+        preset("top")
+
+
+def test_names_are_unique_over_both_parts() -> None:
+    assert not set(vars(ModelConfig())) & set(vars(TrainingConfig()))

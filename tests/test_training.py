@@ -1,0 +1,158 @@
+"""Training: schedule, files, resuming, and what the best epoch means."""
+
+from __future__ import annotations
+
+import csv
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from tfhrnn.config import TrainingConfig, preset
+from tfhrnn.data.event_log import EventLog
+from tfhrnn.data.facts import training_facts
+from tfhrnn.data.split import Part, split_users
+from tfhrnn.errors import RunError
+from tfhrnn.run_folder import RunFolder
+from tfhrnn.training import COLUMNS, build_optimizer, learning_rate, load_model, train
+
+SETTINGS = {
+    "units": 6,
+    "layers": 2,
+    "epochs": 4,
+    "batch_size": 4,
+    "bptt": 8,
+    "seen_items": 6,
+    "time_bumps": 4,
+    "unknown_rate": 0.05,
+}
+
+
+def start(path: Path, log: EventLog, **settings: object) -> tuple[RunFolder, Any, Any]:
+    config = preset("best", {**SETTINGS, **settings})
+    parts = split_users(log.num_users)
+    users, watched = (np.flatnonzero(parts == part) for part in (Part.TRAIN, Part.VALIDATION))
+    facts = training_facts(log, users, config.model)
+    run = RunFolder.create(path, config=config, log=log, parts=parts, split_seed=0, facts=facts)
+    return run, users, watched
+
+
+def rows(run: RunFolder) -> list[dict[str, str]]:
+    with run.metrics.open(newline="") as file:
+        return [{k: v for k, v in row.items() if k != "seconds"} for row in csv.DictReader(file)]
+
+
+class _Stop(tf.keras.callbacks.Callback):
+    """Ctrl-C in the middle of an epoch."""
+
+    def __init__(self, epoch: int) -> None:
+        super().__init__()
+        self.epoch, self.here = epoch, -1
+
+    def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:
+        self.here = epoch
+
+    def on_train_batch_end(self, batch: int, logs: Any = None) -> None:
+        if self.here == self.epoch and batch == 1:
+            raise KeyboardInterrupt
+
+
+def test_a_killed_run_resumes_to_the_same_weights(tiny_log: EventLog, tmp_path: Path) -> None:
+    whole, users, watched = start(tmp_path / "whole", tiny_log)
+    undisturbed = train(whole, tiny_log, users, watched, verbose=0)
+    killed, users, watched = start(tmp_path / "killed", tiny_log)
+    with pytest.raises(KeyboardInterrupt):
+        train(killed, tiny_log, users, watched, callbacks=[_Stop(2)], verbose=0)
+    assert len(rows(killed)) == 2
+    resumed = train(killed, tiny_log, users, watched, resume=True, verbose=0)
+    assert rows(killed) == rows(whole)
+    for ours, theirs in zip(resumed.get_weights(), undisturbed.get_weights(), strict=True):
+        np.testing.assert_array_equal(ours, theirs)
+
+
+def test_resuming_a_finished_run_changes_nothing(tiny_log: EventLog, tmp_path: Path) -> None:
+    run, users, watched = start(tmp_path / "run", tiny_log, epochs=1)
+    once = train(run, tiny_log, users, watched, verbose=0)
+    before = rows(run)
+    again = train(run, tiny_log, users, watched, resume=True, verbose=0)
+    assert rows(run) == before
+    np.testing.assert_array_equal(again.decoder.id_weights, once.decoder.id_weights)
+
+
+def test_metrics_have_a_row_an_epoch_and_the_best_weights_are_used(
+    tiny_log: EventLog, tmp_path: Path
+) -> None:
+    run, users, watched = start(tmp_path / "run", tiny_log, epochs=3)
+    model = train(run, tiny_log, users, watched, verbose=0)
+    found = run.epochs()
+    assert tuple(found.columns) == COLUMNS and found["epoch"].to_list() == [1, 2, 3]
+    from tfhrnn.training import build_windows
+
+    given = build_windows(run.config, tiny_log, watched, training=False)
+    value = model.evaluate(given.dataset(), verbose=0, return_dict=True)["perplexity"]
+    assert value == pytest.approx(found["val_perplexity"].to_numpy().min(), rel=1e-5)
+    assert any(run.tensorboard.rglob("events*"))
+
+
+def test_patience_stops_early(tiny_log: EventLog, tmp_path: Path) -> None:
+    # A rate that large overshoots soon; patience 1 stops at the first epoch that is no better.
+    run, users, watched = start(
+        tmp_path / "run", tiny_log, epochs=30, patience=1, learning_rate=0.3
+    )
+    train(run, tiny_log, users, watched, verbose=0)
+    values = run.epochs()["val_perplexity"].to_numpy()
+    assert len(values) < 30 and values[-1] >= values[:-1].min()
+
+
+def test_without_validation_users_the_training_figure_is_watched(
+    tiny_log: EventLog, tmp_path: Path
+) -> None:
+    run, users, _ = start(tmp_path / "run", tiny_log, epochs=1)
+    train(run, tiny_log, users, np.array([], np.int64), verbose=0)
+    assert run.best_weights.with_suffix(".index").is_file()
+
+
+def test_a_loaded_model_is_the_trained_one(tiny_log: EventLog, tmp_path: Path) -> None:
+    run, users, watched = start(tmp_path / "run", tiny_log, epochs=1)
+    trained = train(run, tiny_log, users, watched, verbose=0)
+    for ours, theirs in zip(load_model(run).get_weights(), trained.get_weights(), strict=True):
+        np.testing.assert_array_equal(ours, theirs)
+
+
+def test_a_loss_that_is_not_finite_stops_with_a_cure(tiny_log: EventLog, tmp_path: Path) -> None:
+    run, users, watched = start(tmp_path / "run", tiny_log, learning_rate=1e30, clip_norm=1e30)
+    with pytest.raises(RunError, match=r"epoch \d+: got perplexity .*try a lower learning_rate"):
+        train(run, tiny_log, users, watched, verbose=0)
+
+
+def test_a_run_without_weights_is_refused(tiny_log: EventLog, tmp_path: Path) -> None:
+    run, _, _ = start(tmp_path / "run", tiny_log)
+    with pytest.raises(RunError, match="got no trained weights"):
+        load_model(run)
+
+
+def test_a_checkpoint_of_another_model_is_refused(tiny_log: EventLog, tmp_path: Path) -> None:
+    run, users, watched = start(tmp_path / "run", tiny_log, epochs=1)
+    train(run, tiny_log, users, watched, verbose=0)
+    text = (run.path / "config.json").read_text()
+    (run.path / "config.json").write_text(text.replace('"units": 6', '"units": 7'))
+    with pytest.raises(RunError, match="got a checkpoint of another model"):
+        train(run, tiny_log, users, watched, resume=True, verbose=0)
+
+
+def test_the_rate_rises_once_and_falls_to_its_share() -> None:
+    config = TrainingConfig(epochs=20, learning_rate=0.1, final_learning_rate=0.01)
+    rates = [learning_rate(config, epoch) for epoch in range(20)]
+    assert rates[0] == 0.05 and rates[1] > 0.099
+    assert all(a > b for a, b in pairwise(rates[1:]))
+    assert 0.001 < rates[-1] < 0.003
+
+
+def test_decay_spares_biases_and_scalars() -> None:
+    optimizer = build_optimizer(TrainingConfig(weight_decay=0.5, learning_rate=0.1))
+    matrix, bias = tf.Variable([1.0], name="id_weights"), tf.Variable([1.0], name="id_bias")
+    optimizer.apply_gradients([(tf.zeros([1]), matrix), (tf.zeros([1]), bias)])
+    assert float(matrix[0]) == pytest.approx(0.95) and float(bias[0]) == 1.0
