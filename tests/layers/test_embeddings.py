@@ -60,7 +60,7 @@ def test_unknown_feedback_is_told_from_average_feedback() -> None:
 
 def test_gap_inputs_are_log_and_a_flag_for_zero() -> None:
     found = GapInputs()(tf.constant([0.0, np.e - 1, -5.0]))
-    np.testing.assert_allclose(found, [[0, 1], [0.1, 0], [0, 1]], atol=1e-6)
+    np.testing.assert_allclose(found, np.array([[0, 1], [0.1, 0], [0, 1]]), atol=1e-6)
 
 
 def test_position_input_is_a_scaled_log() -> None:
