@@ -288,6 +288,22 @@ def test_a_refused_fit_leaves_the_run_and_its_data_alone(
     assert data.fingerprint == from_frame.log.fingerprint
 
 
+def test_a_disk_that_fills_up_in_training_is_one_line(
+    tiny_log: EventLog, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*_: object, **__: object) -> None:
+        raise tf.errors.ResourceExhaustedError(None, None, "x.tmp; No space left on device\nat ...")
+
+    monkeypatch.setattr("tfhrnn.recommender.train", full)
+    with pytest.raises(RunError) as caught:
+        small().fit(tiny_log, run=tmp_path / "run")
+    assert str(caught.value) == (
+        f"{tmp_path / 'run'}: training stopped: x.tmp; No space left on device; "
+        "finished epochs are kept, resume later"
+    )
+    assert (tmp_path / "run" / "run.json").is_file()
+
+
 class _StopAfter(tf.keras.callbacks.Callback):
     """Ctrl-C at the end of an epoch."""
 

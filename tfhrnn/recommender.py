@@ -97,7 +97,8 @@ class HRNNRecommender:
 
         Raises:
           DataError: a table that cannot be read.
-          RunError: `run` holds something already, or on `resume` another run or other data.
+          RunError: `run` holds something already, or on `resume` another run or other data; or
+            disk or memory ran out in training.
         """
         path = self._temporary_folder() / "run" if run is None else Path(run)
         resumed = RunFolder(path).require() if resume and path.exists() else None
@@ -145,6 +146,10 @@ class HRNNRecommender:
             if not self.run.metrics.exists():  # not one epoch: a folder of no use, in the way
                 shutil.rmtree(self.run.path, ignore_errors=True)
             raise
+        except tf.errors.ResourceExhaustedError as error:  # the disk is full, or memory
+            reason = error.message.splitlines()[0]
+            message = f"{path}: training stopped: {reason}; finished epochs are kept, resume later"
+            raise RunError(message) from error
         return self
 
     def _create_run(self, path: Path, log: EventLog, split_seed: int) -> RunFolder:
