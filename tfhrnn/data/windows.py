@@ -2,9 +2,9 @@
 
 In comes an event log and the users to read; out go `Batch` records of `[lanes, window]` arrays. A
 user's n events make n steps: the start event (index 0) whose target is the first item, then each
-event but the last, whose target is the next one. Lanes take whole users one after the other, so nothing
-is duplicated and the only padding stands at a lane's end. The state is carried from one batch to
-the next; `reset` marks where a user begins.
+event but the last, whose target is the next one. Lanes take whole users one after the other, so
+nothing is stored twice and the only padding stands at a lane's end. The state is carried from one
+batch to the next; `reset` marks where a user begins.
 
 The only data module that knows TensorFlow (paper, section 2; Williams and Peng 1990).
 """

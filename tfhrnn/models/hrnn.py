@@ -142,17 +142,19 @@ class HRNN(tfrs.models.Model):
         Args:
           event: a `Batch`, or a record with its input fields, `[lanes, window]`.
           state: the tower's.
-          mix: `[items]` λ; by default that of inference.
+          mix: `[items]` λ of the rows that score; by default that of inference.
           training: whether dropout draws.
 
         Returns:
           `[lanes, window, units]` hidden states, the new state, and the item matrix (weights, bias)
-          that was read.
+          to score with.
         """
-        matrix = self.decoder.item_matrix(mix)
-        x = self.event_embedding(event, matrix[0], training=training)
+        # What is read is mixed as at inference: a λ drawn there as well is noise in every input.
+        read = self.decoder.item_matrix()
+        x = self.event_embedding(event, read[0], training=training)
         y, state = self.tower(x, Control(event.reset, event.level), state, training=training)
-        return self.output_dropout(y, training=training), state, matrix
+        scoring = read if mix is None else self.decoder.item_matrix(mix)
+        return self.output_dropout(y, training=training), state, scoring
 
     def call(self, batch: Any, training: bool = False) -> tf.Tensor:
         """Log-probabilities `[lanes, window, items]` of a window read from nothing, for looking."""
