@@ -73,7 +73,7 @@ class ModelConfig:
     level_width: int = 8
     feature_width: int = 16
     embedding_dropout: float = 0.2
-    output_dropout: float = 0.3
+    output_dropout: float = 0.4
 
     def __post_init__(self) -> None:
         for name in ("units", "layers", "seen_items", "level_width", "feature_width"):
@@ -125,12 +125,12 @@ class TrainingConfig:
       seed: of users' order, ties, weights, dropout and λ.
     """
 
-    epochs: int = 30
+    epochs: int = 14
     batch_size: int = 16
     bptt: int = 64
-    learning_rate: float = 3e-3
+    learning_rate: float = 8e-3
     final_learning_rate: float = 0.02
-    weight_decay: float = 0.0
+    weight_decay: float = 0.05
     clip_norm: float = 1.0
     patience: int = 5
     shuffle_ties: bool = False
@@ -240,8 +240,8 @@ PRESETS: dict[str, dict[str, object]] = {
         "seen_bias": True,
         "shuffle_ties": True,
         "tied_targets": 8,
-        "learning_rate": 5e-3,
-        "weight_decay": 0.01,
+        "epochs": 28,
+        "patience": 8,
     },
 }
 

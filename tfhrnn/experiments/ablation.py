@@ -55,7 +55,7 @@ LADDER = (
         {"gap_inputs": True, "time_bumps": 16, "position_input": True},
     ),
     Rung("+ item statistics", {"item_statistics": True}),
-    Rung("+ two layers (best)", dict(PRESETS["best"])),
+    Rung("+ two layers, 28 epochs (best)", dict(PRESETS["best"])),
 )
 
 
