@@ -1,0 +1,39 @@
+"""`python -m benchmarks NAME [--json FILE]`."""
+
+from __future__ import annotations
+
+import argparse
+import importlib
+import json
+import os
+import sys
+from pathlib import Path
+
+from rich.console import Console
+from rich.table import Table
+
+NAMES = ("epoch", "softmax")
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Runs one benchmark and prints its rows."""
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+    parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
+    parser.add_argument("name", choices=NAMES)
+    parser.add_argument("--rounds", type=int, default=5, help="timed rounds of each (default 5)")
+    parser.add_argument("--json", metavar="FILE", help="write the rows as JSON")
+    parsed = parser.parse_args(arguments)
+    rows = importlib.import_module(f"benchmarks.{parsed.name}").run(parsed.rounds)
+    table = Table(title=parsed.name)
+    for column in rows[0]:
+        table.add_column(column, justify="left" if column == "what" else "right")
+    for row in rows:
+        table.add_row(*(f"{v:.3g}" if isinstance(v, float) else str(v) for v in row.values()))
+    Console().print(table)
+    if parsed.json:
+        Path(parsed.json).write_text(json.dumps(rows, indent=2) + "\n")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
