@@ -22,7 +22,7 @@ STAGES = (
     ("export", "evaluation"),
     ("recommender",),
     ("quickstart", "experiments"),
-    ("commands", "cli", "__main__"),
+    ("startup", "commands", "cli", "__main__"),
 )
 STAGE = {name: stage for stage, names in enumerate(STAGES) for name in names}
 SIBLINGS = {frozenset(("data", "layers"))}

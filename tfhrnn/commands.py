@@ -25,9 +25,9 @@ from tfhrnn.data.sessions import (
 )
 from tfhrnn.data.summary import print_summary, summarize
 from tfhrnn.errors import ConfigError
-from tfhrnn.evaluation.result import merge
 from tfhrnn.evaluation.result_table import print_result
 from tfhrnn.run_folder import RunFolder
+from tfhrnn.startup import start_tensorflow
 
 
 def run(arguments: argparse.Namespace) -> None:
@@ -59,6 +59,8 @@ def training_settings(arguments: argparse.Namespace) -> dict[str, object]:
 
 
 def _quickstart(arguments: argparse.Namespace, console: Console) -> dict[str, Any]:
+    preset(arguments.preset, training_settings(arguments))  # wrong settings end here
+    start_tensorflow()
     from tfhrnn.quickstart import quickstart
 
     config = preset(arguments.preset, training_settings(arguments))
@@ -134,11 +136,15 @@ def _propose_thresholds(arguments: argparse.Namespace, console: Console) -> dict
 
 
 def _train(arguments: argparse.Namespace, console: Console) -> dict[str, Any]:
+    settings = training_settings(arguments)
+    preset(arguments.preset, settings)  # wrong settings and data end here
+    log = EventLog.open(arguments.data)
+    start_tensorflow()
     from tfhrnn.recommender import HRNNRecommender
 
-    recommender = HRNNRecommender(arguments.preset, **training_settings(arguments))
+    recommender = HRNNRecommender(arguments.preset, **settings)
     recommender.fit(
-        EventLog.open(arguments.data),
+        log,
         run=arguments.out,
         resume=arguments.resume,
         split_seed=arguments.split_seed,
@@ -160,7 +166,10 @@ def _train(arguments: argparse.Namespace, console: Console) -> dict[str, Any]:
 
 
 def _evaluate(arguments: argparse.Namespace, console: Console) -> dict[str, Any]:
+    RunFolder(arguments.run).require()
+    start_tensorflow()
     from tfhrnn.evaluation.report import write_report
+    from tfhrnn.evaluation.result import merge
     from tfhrnn.recommender import HRNNRecommender
 
     recommender = HRNNRecommender.load(arguments.run, data=arguments.data)
@@ -181,6 +190,8 @@ def _evaluate(arguments: argparse.Namespace, console: Console) -> dict[str, Any]
 
 
 def _recommend(arguments: argparse.Namespace, console: Console) -> dict[str, Any]:
+    RunFolder(arguments.run).require()
+    start_tensorflow()
     from tfhrnn.recommender import HRNNRecommender
 
     recommender = HRNNRecommender.load(arguments.run)
@@ -223,6 +234,8 @@ def _recommend(arguments: argparse.Namespace, console: Console) -> dict[str, Any
 
 
 def _export(arguments: argparse.Namespace, console: Console) -> dict[str, Any]:
+    RunFolder(arguments.run).require()
+    start_tensorflow()
     from tfhrnn.recommender import HRNNRecommender
 
     folder = HRNNRecommender.load(arguments.run).export(arguments.out)
@@ -237,10 +250,11 @@ def _export(arguments: argparse.Namespace, console: Console) -> dict[str, Any]:
 
 
 def _experiment(arguments: argparse.Namespace, console: Console) -> dict[str, Any]:
-    from tfhrnn.experiments.ablation import ablation
-
     if arguments.seeds < 1:
         raise ConfigError(f"--seeds: got {arguments.seeds}, expected 1 or more")
+    start_tensorflow()
+    from tfhrnn.experiments.ablation import ablation
+
     out = Path(arguments.out)
     movielens = load_movielens("ml-100k", arguments.source, notify=console.print)
     log = movielens.write(out / "data")

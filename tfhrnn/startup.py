@@ -1,0 +1,37 @@
+"""Starts TensorFlow for the command line without its start-up chatter.
+
+TensorFlow writes some lines about CUDA and oneDNN to standard error before its log level counts.
+They are held back here, and shown after all where the start fails. TF_CPP_MIN_LOG_LEVEL=0 or 1 lets
+them through.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+import tempfile
+
+
+def start_tensorflow() -> None:
+    """Imports TensorFlow and finds its devices.
+
+    Raises:
+      ImportError: it is not installed, or Keras 3 is bound already.
+    """
+    if os.environ.get("TF_CPP_MIN_LOG_LEVEL", "2") in ("0", "1"):
+        return
+    sys.stderr.flush()
+    standard_error = os.dup(2)
+    with tempfile.TemporaryFile() as held:
+        os.dup2(held.fileno(), 2)
+        try:
+            import tensorflow as tf
+
+            tf.zeros([])  # the first operation looks for devices
+        except BaseException:
+            held.seek(0)
+            os.write(standard_error, held.read())
+            raise
+        finally:
+            os.dup2(standard_error, 2)
+            os.close(standard_error)
