@@ -124,7 +124,7 @@ def _read_100k(folder: Path) -> MovieLensTables:
     return MovieLensTables(
         interactions,
         item_table(items["item_id"], items["title"], genres),
-        users.drop("zip").with_columns(pl.col("age").cast(pl.Int64)),
+        _with_age(users.drop("zip"), folder / "u.user"),
     )
 
 
@@ -134,11 +134,12 @@ def _read_dat(folder: Path) -> MovieLensTables:
     table = item_table(items["item_id"], items["title"], items["genres"].str.split("|"))
     if not (folder / "users.dat").is_file():  # ml-10m has none
         return MovieLensTables(interactions, table, None)
-    users = _rows(folder / "users.dat", ("user_id", "gender", "age", "code", "zip"), "::")
+    path = folder / "users.dat"
+    users = _with_age(_rows(path, ("user_id", "gender", "age", "code", "zip"), "::"), path)
     codes = {str(code): name for code, name in enumerate(_OCCUPATIONS_1M)}
     users = users.select(
         "user_id",
-        pl.col("age").cast(pl.Int64),
+        "age",
         "gender",
         occupation=pl.col("code").replace_strict(codes, default=None, return_dtype=pl.String),
     )
@@ -160,16 +161,30 @@ def _read_recbole(folder: Path) -> MovieLensTables:
     """Reads atomic files: a header, tabs, quotes as they are; title and year stand apart."""
     interactions = _rows(folder / "ml-100k.inter", _INTERACTIONS, "\t", skip=1)
     items = _rows(folder / "ml-100k.item", ("item_id", "title", "year", "genres"), "\t", skip=1)
-    users = _rows(
-        folder / "ml-100k.user", ("user_id", "age", "gender", "occupation", "zip"), "\t", skip=1
-    )
+    path = folder / "ml-100k.user"
+    users = _rows(path, ("user_id", "age", "gender", "occupation", "zip"), "\t", skip=1)
     unknown = pl.col("title") == "unkonwn"  # written so there; GroupLens has "unknown"
     items = items.with_columns(title=pl.when(unknown).then(pl.lit("unknown")).otherwise("title"))
     year = items["year"].cast(pl.Int64, strict=False)
     genres = items["genres"].str.split(" ")
     table = item_table(items["item_id"], items["title"], genres).with_columns(year=year)
-    users = users.drop("zip").with_columns(pl.col("age").cast(pl.Int64))
-    return MovieLensTables(interactions, table, users)
+    return MovieLensTables(interactions, table, _with_age(users.drop("zip"), path))
+
+
+def _with_age(users: pl.DataFrame, path: Path) -> pl.DataFrame:
+    """Reads the ages as whole numbers."""
+    age = users["age"].cast(pl.Int64, strict=False)
+    wrong = age.is_null().arg_true()
+    if len(wrong):
+        raise DataError(
+            path,
+            found=repr(users["age"][wrong[0]]),
+            expected="a whole number",
+            row=int(wrong[0]) + 1,
+            column="age",
+            more=len(wrong) - 1,
+        )
+    return users.with_columns(age=age)
 
 
 def _rows(path: Path, columns: Sequence[str], separator: str, *, skip: int = 0) -> pl.DataFrame:
@@ -182,7 +197,8 @@ def _rows(path: Path, columns: Sequence[str], separator: str, *, skip: int = 0) 
         text = data.decode("utf-8")
     except UnicodeDecodeError:
         text = data.decode("latin-1")
-    lines = text.splitlines()[skip:]
+    # Titles may hold what `splitlines` takes for the end of a line, such as U+0085.
+    lines = [line.removesuffix("\r") for line in text.split("\n")][skip:]
     while lines and not lines[-1].strip():
         lines.pop()
     frame = pl.DataFrame({"line": lines}, schema={"line": pl.String})
