@@ -79,8 +79,8 @@ def ablation(
       say: is told of each result.
 
     Returns:
-      `rows` (name, perplexity mean, standard error over seeds, validation perplexity, seconds an
-      epoch, epochs) and `protocol`.
+      `rows` (name, perplexity mean, standard error over seeds where there are several, validation
+      perplexity, seconds an epoch, epochs) and `protocol`.
 
     Raises:
       ProtocolError: `out` holds results of other data.
@@ -143,12 +143,10 @@ def _train_rung(log: EventLog, settings: dict[str, object], seed: int, path: Pat
 
 def _row(name: str, records: list[dict[str, Any]]) -> dict[str, Any]:
     values = np.array([record["perplexity"] for record in records])
-    error = float(values.std(ddof=1) / math.sqrt(len(values))) if len(values) > 1 else math.nan
-    return {
-        "name": name,
-        "perplexity": float(values.mean()),
-        "standard_error": error,
-        "seeds": len(values),
+    row: dict[str, Any] = {"name": name, "perplexity": float(values.mean()), "seeds": len(values)}
+    if len(values) > 1:
+        row["standard_error"] = float(values.std(ddof=1) / math.sqrt(len(values)))
+    return row | {
         "validation_perplexity": float(np.mean([r["validation_perplexity"] for r in records])),
         "ndcg_at_10": float(np.mean([r["ndcg"] for r in records])),
         "epochs": float(np.mean([r["epochs"] for r in records])),
