@@ -1,0 +1,103 @@
+"""The table on the terminal: every figure, in its row, as it will be quoted."""
+
+from __future__ import annotations
+
+import re
+from io import StringIO
+from typing import Any
+
+import pytest
+from rich.console import Console
+
+from tfhrnn.evaluation.result_table import print_result
+
+FIGURES = ("hit_rate_at_10", "ndcg_at_10", "mrr_at_10")
+
+
+def result(**models: tuple[float, float, float, float, float]) -> dict[str, Any]:
+    """Perplexity, its error, HR, NDCG and MRR by model."""
+    names = ("perplexity", "perplexity_standard_error", *FIGURES)
+    return {
+        "protocol": {
+            "dataset": "toy",
+            "targets": "every event of a test user",
+            "test_targets": 19_876,
+            "catalogue_items": 1682,
+            "candidates": "every item of the catalogue",
+            "hash": "0123456789abcdef",
+        },
+        **{
+            name: {model: values[at] for model, values in models.items()}
+            for at, name in enumerate(names)
+        },
+    }
+
+
+def shown(record: dict[str, Any], width: int = 120) -> str:
+    screen = StringIO()
+    print_result(record, Console(file=screen, width=width, markup=False, emoji=False))
+    return screen.getvalue()
+
+
+def cells(text: str, model: str) -> list[str]:
+    """The row of a model, cell by cell."""
+    (line,) = (line for line in text.splitlines() if model in line)
+    return [cell.strip() for cell in re.split("[│|]", line.strip("│|"))]
+
+
+def test_every_figure_stands_in_its_models_row() -> None:
+    text = shown(
+        result(best=(160.249, 3.44, 0.22136, 0.1, 0.08344), popularity=(1804.1, 20.6, 0, 1, 0.5))
+    )
+    assert cells(text, "best") == ["best", "160.2 ± 3.4", "0.2214", "0.1000", "0.0834"]
+    assert cells(text, "popularity") == [
+        "popularity",
+        "1804.1 ± 20.6",
+        "0.0000",
+        "1.0000",
+        "0.5000",
+    ]
+
+
+def test_models_come_in_the_order_of_the_result() -> None:
+    row = (1.0, 0.0, 0.0, 0.0, 0.0)
+    text = shown(result(zebra=row, aardvark=row))
+    assert text.index("zebra") < text.index("aardvark")
+
+
+def test_headings_name_figures_and_their_protocol() -> None:
+    text = shown(result(best=(2.0, 0.5, 0.1, 0.2, 0.3)))
+    for heading in ("model", "perplexity", "HR@10", "NDCG@10", "MRR@10"):
+        assert heading in text
+    assert "toy: every event of a test user, 19,876 targets" in " ".join(text.split())
+    assert (
+        "perplexity over 1,682 items (every item of the catalogue), protocol 0123456789abcdef; "
+        "± is a standard error over users"
+    ) in " ".join(text.split())
+
+
+@pytest.mark.parametrize("name", ["[red]", "[/b]", "a[0]", ":smile:", "модель"])
+def test_names_are_printed_as_they_are(name: str) -> None:
+    text = shown(result(**{name: (2.0, 0.5, 0.1, 0.2, 0.3)}))
+    assert cells(text, name) == [name, "2.0 ± 0.5", "0.1000", "0.2000", "0.3000"]
+
+
+@pytest.mark.parametrize("dataset", ["[bold]x[/bold]", "[/]"])
+def test_a_data_sets_name_is_printed_as_it_is(dataset: str) -> None:
+    record = result(best=(2.0, 0.5, 0.1, 0.2, 0.3))
+    record["protocol"]["dataset"] = dataset
+    assert f"{dataset}: every event" in " ".join(shown(record).split())
+
+
+def test_a_narrow_terminal_still_shows_every_figure() -> None:
+    text = shown(result(best=(160.2, 3.4, 0.2214, 0.1152, 0.0834)), width=60)
+    assert max(map(len, text.splitlines())) <= 60
+    for figure in ("160.2", "3.4", "0.2214", "0.1152", "0.0834", "0123456789abcdef"):
+        assert figure in text
+
+
+def test_the_result_is_left_as_it_was() -> None:
+    record = result(best=(2.0, 0.5, 0.1, 0.2, 0.3))
+    before = repr(record)
+    shown(record)
+    assert repr(record) == before
