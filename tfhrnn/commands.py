@@ -36,7 +36,8 @@ def run(arguments: argparse.Namespace) -> None:
     Raises:
       TfhrnnError: bad input.
     """
-    console = Console(markup=False)  # titles and ids may hold brackets
+    # Titles and ids may hold brackets and ":smile:".
+    console = Console(markup=False, emoji=False)
     name = arguments.command.replace("-", "_")
     # The JSON's place is tried first: an hour's training should not end at a folder that is
     # missing.

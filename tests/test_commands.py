@@ -1,0 +1,219 @@
+"""What commands share: how options are read, where JSON goes, and what tables show."""
+
+from __future__ import annotations
+
+import json
+from argparse import Namespace
+from io import StringIO
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import polars as pl
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from rich.console import Console
+
+from tfhrnn import commands
+from tfhrnn.cli import build_parser
+from tfhrnn.config import preset
+from tfhrnn.errors import ConfigError, RunError
+from tfhrnn.experiments import ablation as ladder
+
+NAMES = st.text(min_size=1, max_size=8).filter(lambda text: "=" not in text)
+
+
+def console() -> tuple[Console, StringIO]:
+    screen = StringIO()
+    return Console(file=screen, width=120, markup=False), screen
+
+
+@given(st.lists(st.tuples(NAMES, st.text(max_size=8)), max_size=4))
+def test_pairs_are_cut_at_the_first_equals_sign(pairs: list[tuple[str, str]]) -> None:
+    # Values may hold further ones, or nothing at all.
+    assert commands._pairs([f"{name}={value}" for name, value in pairs], "--set") == pairs
+
+
+@pytest.mark.parametrize("text", ["", "units", "=64", "="])
+def test_a_pair_without_name_or_equals_sign_is_shown(text: str) -> None:
+    with pytest.raises(ConfigError) as caught:
+        commands._pairs(["units=64", text], "--set")
+    assert str(caught.value) == f"--set: got {text!r}, expected NAME=VALUE"
+
+
+@given(st.lists(st.text(max_size=8), max_size=5))
+def test_any_ids_can_be_written_as_a_json_list(ids: list[str]) -> None:
+    assert commands._list(json.dumps(ids), "--history") == ids
+    assert commands._list("  " + json.dumps(ids, ensure_ascii=False), "--history") == ids
+
+
+@given(st.lists(st.text(min_size=1, max_size=8).filter(lambda text: "," not in text)))
+def test_ids_without_commas_can_be_written_with_commas_between(ids: list[str]) -> None:
+    text = ",".join(ids)
+    if not text.lstrip().startswith("["):
+        assert commands._list(text, "--history") == ids
+
+
+@pytest.mark.parametrize("text", ["[", '["a" "b"]', "[/b],[bold]", "[a]"])
+def test_a_broken_json_list_is_shown(text: str) -> None:
+    with pytest.raises(ConfigError) as caught:
+        commands._list(text, "--history")
+    assert str(caught.value).startswith(f"--history: got {text!r}, expected a JSON list: ")
+
+
+@given(st.integers(-(2**63), 2**63 - 1))
+def test_times_are_whole_seconds_of_64_bits(seconds: int) -> None:
+    assert commands._whole(str(seconds)) == seconds
+
+
+@pytest.mark.parametrize("text", ["", "x", "1.5", str(2**63), "9" * 40, "nan"])
+def test_a_time_that_is_none_is_shown(text: str) -> None:
+    with pytest.raises(ConfigError) as caught:
+        commands._whole(text)
+    assert str(caught.value) == f"--times: got {text!r}, expected Unix seconds"
+
+
+def test_settings_come_from_set_and_seed_and_the_last_one_wins() -> None:
+    changes = ["--set", "units=8", "--set", "units=16", "--set", "seed=3"]
+    words = ["train", "--data", "d", "--out", "o", *changes]
+    assert commands.training_settings(build_parser().parse_args(words)) == {
+        "units": "16",
+        "seed": "3",
+    }
+    with_seed = commands.training_settings(build_parser().parse_args([*words, "--seed", "0"]))
+    assert with_seed["seed"] == 0  # 0 is a seed, not the lack of one
+    config = preset("hrnn", with_seed)
+    assert (config.model.units, config.training.seed) == (16, 0)
+
+
+def test_json_is_written_whole_and_folders_are_made(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    found = {"title": "Ärger, [red]", "items": [1, 2.5, None]}
+    monkeypatch.setattr(commands, "_export", lambda arguments, console: found)
+    target = tmp_path / "new" / "deep" / "out.json"
+    commands.run(Namespace(command="export", json=str(target)))
+    text = target.read_text(encoding="utf-8")
+    assert json.loads(text) == found and "Ärger" in text and text.endswith("}\n")
+    assert [path.name for path in target.parent.iterdir()] == ["out.json"]
+
+
+def test_an_older_json_stays_where_a_command_fails(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_: Any) -> None:
+        raise RunError("no run here")
+
+    monkeypatch.setattr(commands, "_export", fail)
+    target = tmp_path / "out.json"
+    target.write_text("older")
+    with pytest.raises(RunError, match="no run here"):
+        commands.run(Namespace(command="export", json=str(target)))
+    assert target.read_text() == "older" and list(tmp_path.iterdir()) == [target]
+
+
+def test_a_json_path_that_is_a_folder_is_refused_before_any_work(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def work(*_: Any) -> None:
+        pytest.fail("worked in vain")
+
+    monkeypatch.setattr(commands, "_train", work)
+    with pytest.raises(ConfigError, match=f"--json: got the folder {tmp_path}, expected a file"):
+        commands.run(Namespace(command="train", json=str(tmp_path)))
+
+
+def test_a_dash_in_a_commands_name_is_an_underscore_in_its_functions(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    asked: list[str] = []
+    monkeypatch.setattr(
+        commands, "_propose_thresholds", lambda arguments, console: asked.append(arguments.command)
+    )
+    commands.run(Namespace(command="propose-thresholds", json=None))
+    assert asked == ["propose-thresholds"]
+
+
+@pytest.mark.parametrize("text", ["In [red] Paradise", "[/b]", "Alien :smile:", ":e-mail:"])
+def test_what_a_command_prints_is_not_read_as_markup(
+    text: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def show(arguments: Namespace, console: Console) -> None:
+        console.print(text)
+
+    monkeypatch.setattr(commands, "_export", show)
+    commands.run(Namespace(command="export", json=None))
+    assert capsys.readouterr().out == text + "\n"
+
+
+def test_features_are_the_stated_ones_or_chosen_aloud(tmp_path: Path) -> None:
+    table = tmp_path / "items.csv"
+    rows = {"item_id": [str(n) for n in range(30)], "genres": ["a|b", "a", "b"] * 10}
+    pl.DataFrame(rows).write_csv(table)
+    screen, said = console()
+    stated = commands._features(str(table), "item_id", ["year:numeric"], screen)
+    assert stated == ("year:numeric",) and said.getvalue() == ""
+    assert commands._features(str(table), "item_id", [], screen) == ()  # none are wanted
+    assert said.getvalue() == ""
+    chosen = commands._features(str(table), "item_id", None, screen)
+    assert chosen == ("genres:multi-hot",)
+    assert said.getvalue() == f"features of {table}, chosen by content: genres:multi-hot\n"
+
+
+@pytest.mark.parametrize(("role", "option"), [("item_id", "--items"), ("user_id", "--users")])
+def test_features_without_a_table_name_the_option_that_is_missing(role: str, option: str) -> None:
+    screen, _ = console()
+    assert commands._features(None, role, None, screen) == ()
+    with pytest.raises(ConfigError, match=f"got features a:numeric, b:x .*expected {option} too"):
+        commands._features(None, role, ["a:numeric", "b:x"], screen)
+
+
+def test_an_experiment_shows_its_rows_and_leaves_out_what_was_not_measured(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: dict[str, Any] = {}
+
+    def run(log: Any, out: Path, *, seeds: int, say: Any) -> dict[str, Any]:
+        asked.update(out=out, seeds=seeds)
+        say("seed 0, [RNN]: 250.0")
+        many = {"ndcg_at_10": 0.0312, "epochs": 13.6, "seconds_per_epoch": 1.25}
+        return {
+            "rows": [
+                {"name": "popularity", "perplexity": 804.13, "seeds": 1},
+                {"name": "[RNN]", "perplexity": 250.04, "standard_error": 1.26, **many},
+                {"name": "one", "perplexity": 240.06, **many},
+            ],
+            "protocol": {"hash": "0123abcd"},
+        }
+
+    class Tables:
+        def write(self, out: Path) -> Any:
+            asked["data"] = out
+            return SimpleNamespace(name="ml-100k")
+
+    monkeypatch.setattr(ladder, "ablation", run)
+    monkeypatch.setattr(commands, "start_tensorflow", lambda: None)
+    monkeypatch.setattr(commands, "load_movielens", lambda *_, **__: Tables())
+    words = ["experiment", "ablation", "--seeds", "2", "--out", str(tmp_path)]
+    screen, said = console()
+    found = commands._experiment(build_parser().parse_args(words), screen)
+    assert asked == {"out": tmp_path / "ablation", "seeds": 2, "data": tmp_path / "data"}
+    assert [row["name"] for row in found["rows"]] == ["popularity", "[RNN]", "one"]
+    text = said.getvalue()
+    assert "seed 0, [RNN]: 250.0\n" in text
+    assert "ml-100k, 2 seeds, protocol 0123abcd" in text
+    lines = {
+        line.replace("│", " ").split()[0]: line.replace("│", " ").split()
+        for line in text.splitlines()
+        if "│" in line
+    }
+    assert lines["popularity"] == ["popularity", "804.1"]
+    assert lines["[RNN]"] == ["[RNN]", "250.0", "±", "1.3", "0.0312", "14", "1.2"]
+    assert lines["one"] == ["one", "240.1", "0.0312", "14", "1.2"]
+
+
+def test_an_experiment_of_no_seeds_is_refused() -> None:
+    words = ["experiment", "ablation", "--seeds", "0"]
+    with pytest.raises(ConfigError, match="--seeds: got 0, expected 1 or more"):
+        commands._experiment(build_parser().parse_args(words), console()[0])
