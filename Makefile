@@ -2,7 +2,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: quickstart test test-slow lint types format check
+.PHONY: quickstart test lint types format check
 
 # The marker is written last, so an interrupted install is begun anew.
 $(VENV)/installed: requirements.txt
@@ -14,10 +14,7 @@ quickstart: $(VENV)/installed
 	$(BIN)/python -m tfhrnn quickstart $(ARGS)
 
 test: $(VENV)/installed
-	$(BIN)/python -m pytest -m "not slow" $(ARGS)
-
-test-slow: $(VENV)/installed
-	$(BIN)/python -m pytest $(ARGS)
+	$(BIN)/python -m pytest -n 2 --dist loadfile $(ARGS)
 
 lint: $(VENV)/installed
 	$(BIN)/ruff check .
