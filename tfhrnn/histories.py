@@ -195,6 +195,8 @@ def _text(value: Any, separator: str) -> str:
     """A cell of any other user feature, "" for a missing one, a list joined."""
     if isinstance(value, (list, tuple)):
         return separator.join(map(str, value))
+    if isinstance(value, (bool, np.bool_)):
+        return str(value).lower()  # as polars writes it, and so the vocabulary
     return "" if value is None else str(value)
 
 

@@ -256,9 +256,9 @@ class _FeatureEncoder(tf.Module):
             return tf.stack([scaled, tf.cast(~known, tf.float32)], axis=1)
         size = len(spec.vocabulary)
         if spec.kind == "categorical":
-            return tf.one_hot(self.table.lookup(values), size + 1)
+            return tf.one_hot(self.table.lookup(tf.strings.strip(values)), size + 1)
         pieces = tf.strings.split(values, spec.separator)
-        rows = tf.one_hot(self.table.lookup(pieces.values), size)
+        rows = tf.one_hot(self.table.lookup(tf.strings.strip(pieces.values)), size)
         summed = tf.math.unsorted_segment_max(rows, pieces.value_rowids(), tf.shape(values)[0])
         present = tf.maximum(summed, 0.0)  # a row without pieces holds the lowest float
         return tf.math.l2_normalize(present, axis=1)
