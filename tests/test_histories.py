@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import dataclasses
 from typing import Any
 
 import numpy as np
 import polars as pl
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from tfhrnn.data.event_log import EventLog
 from tfhrnn.data.facts import TrainingFacts
-from tfhrnn.data.features import FeatureSpec
+from tfhrnn.data.features import FeatureColumn, FeatureSpec
 from tfhrnn.errors import DataError
 from tfhrnn.histories import Histories
 
@@ -130,3 +133,60 @@ def test_user_features_that_cannot_be_are_named() -> None:
     histories = Histories(["0"], [[]], [[]], [[]], {"age": [1, 2]})
     with pytest.raises(DataError, match="column age: got 2 values, expected 1, one a history"):
         histories.inputs([AGE], query_time=np.array([0]), k=1)
+
+
+def test_truth_values_are_written_as_the_vocabulary_has_them() -> None:
+    columns: dict[str, list[Any]] = {"group": [True, False, np.True_, "True"]}
+    histories = Histories([""] * 4, [[]] * 4, [[]] * 4, [[]] * 4, columns)
+    arrays = histories.inputs([GROUP], query_time=np.zeros(4, np.int64), k=1)
+    assert arrays["user_group"].tolist() == ["true", "false", "true", "True"]
+    fitted = FeatureSpec.fit(FeatureColumn("group", "categorical"), pl.Series([True, False]))
+    assert fitted.vocabulary == ("false", "true")
+
+
+EVENTS = st.tuples(
+    st.text(min_size=1, max_size=4),
+    st.integers(-(2**40), 2**40),
+    st.floats(width=32, allow_nan=True, allow_infinity=False),
+)
+
+
+@settings(deadline=None)
+@given(st.lists(st.lists(EVENTS, max_size=6), max_size=6), st.integers(1, 2**31 - 1))
+def test_padding_keeps_every_event_and_fills_what_is_left(
+    users: list[list[tuple[str, int, float]]], k: int
+) -> None:
+    items = [[item for item, _, _ in user] for user in users]
+    times = [[time for _, time, _ in user] for user in users]
+    feedback = [[value for _, _, value in user] for user in users]
+    query = np.arange(len(users), dtype=np.int64)
+    arrays = Histories([""] * len(users), items, times, feedback).inputs(
+        query_time=query, k=k, with_feedback=True
+    )
+    width = max((len(user) for user in users), default=0)
+    parts: list[tuple[str, list[Any], object]] = [
+        ("history", items, ""),
+        ("times", times, 0),
+        ("feedback", feedback, np.nan),
+    ]
+    for name, lists, filler in parts:
+        assert arrays[name].shape == (len(users), width)
+        for row, values in enumerate(lists):
+            np.testing.assert_array_equal(arrays[name][row, : len(values)].tolist(), values)
+            rest = arrays[name][row, len(values) :].tolist()
+            np.testing.assert_array_equal(rest, [filler] * (width - len(values)))
+    assert arrays["k"].tolist() == [k] * len(users)
+    assert not arrays["exclude_seen"].any() and arrays["query_time"].tolist() == query.tolist()
+
+
+@settings(deadline=None)
+@given(st.lists(st.integers(0, 6), max_size=5), st.integers(0, 10**6), st.integers(0, 10**9))
+def test_times_that_were_left_out_end_with_the_data_and_rise_by_the_median_gap(
+    lengths: list[int], gap: int, end: int
+) -> None:
+    facts = dataclasses.replace(FACTS, median_gap=gap, last_time=end)
+    histories = Histories.from_lists([["x"] * length for length in lengths], facts)
+    for length, times in zip(lengths, histories.times, strict=True):
+        assert len(times) == length
+        assert not length or times[-1] == end
+        assert np.diff(times).tolist() == [gap] * max(0, length - 1)

@@ -222,3 +222,95 @@ def test_a_window_shorter_than_a_user_carries_on(small_log: EventLog, tmp_path: 
     cut = one_lane(Windows(small_log, np.array([0, 1]), lanes=1, window=1))
     for name in ("item", "level", "gap", "query_time", "targets", "weight", "reset"):
         np.testing.assert_array_equal(getattr(cut, name), getattr(whole, name), name)
+
+
+@pytest.fixture(scope="module")
+def weighted_log(tmp_path_factory: pytest.TempPathFactory) -> EventLog:
+    """Seven users of 1 to 7 events; event n weighs n + 1, and feedback tells the same number."""
+    rows = [
+        (f"u{user}", f"i{(user + at) % 5}", 1000 * user + 40 * (at // 2))  # tied in pairs
+        for user in range(7)
+        for at in range(user + 1)
+    ]
+    frame = pl.DataFrame(rows, schema=["user_id", "item_id", "timestamp"], orient="row")
+    number = pl.int_range(1, pl.len() + 1).cast(pl.Float64)
+    frame = frame.with_columns(weight=number, feedback=number)
+    out = tmp_path_factory.mktemp("weighted") / "log"
+    return write_event_log(frame, out, keep_duplicates=True)
+
+
+@settings(max_examples=40, deadline=None)
+@given(
+    lanes=st.integers(1, 9),
+    window=st.integers(1, 9),
+    flush=st.integers(0, 2),
+    users=st.sets(st.integers(0, 6), min_size=1),
+    ties=st.booleans(),
+    epoch=st.integers(0, 3),
+)
+def test_a_target_brings_its_own_weight_and_all_else_weighs_nothing(
+    weighted_log: EventLog,
+    lanes: int,
+    window: int,
+    flush: int,
+    users: set[int],
+    ties: bool,
+    epoch: int,
+) -> None:
+    windows = Windows(
+        weighted_log,
+        np.array(sorted(users)),
+        lanes=lanes,
+        window=window,
+        flush_steps=flush,
+        shuffle=True,
+        shuffle_ties=ties,
+    )
+    batches = list(windows.batches(epoch))
+    weight = np.concatenate([batch.weight.ravel() for batch in batches])
+    told = np.concatenate([batch.target_feedback.ravel() for batch in batches])
+    counted = weight > 0
+    np.testing.assert_array_equal(weight[counted], told[counted])
+    wanted = [weighted_log.weight[weighted_log.events_of(user)] for user in users]
+    assert sorted(weight[counted].tolist()) == sorted(np.concatenate(wanted).tolist())
+
+
+@settings(max_examples=25, deadline=None)
+@given(lanes=st.integers(1, 4), window=st.integers(1, 9), share=st.integers(0, 8))
+def test_a_weighing_of_levels_is_applied_once_a_target(
+    weighted_log: EventLog, lanes: int, window: int, share: int
+) -> None:
+    def share_of_starts(
+        level: npt.NDArray[np.int32], weight: npt.NDArray[np.float32]
+    ) -> npt.NDArray[np.float32]:
+        return np.where(level == 4, weight * np.float32(share / 8), weight)  # eighths are exact
+
+    windows = Windows(
+        weighted_log, np.arange(7), lanes=lanes, window=window, target_weight=share_of_starts
+    )
+    total = sum(float(batch.weight.sum()) for batch in windows.batches())
+    # Weights 1 to 28; users start at events 1, 2, 4, 7, 11, 16 and 22 (63 in all), and no gap
+    # within a user is of the start's level: 406 - 63 + 63 · share / 8.
+    assert total == 343 + 63 * share / 8
+
+
+@pytest.mark.parametrize("tied", [1, 2, 3])
+@settings(max_examples=20, deadline=None)
+@given(lanes=st.integers(1, 4), window=st.integers(1, 9))
+def test_tied_targets_are_what_is_left_of_the_tie(
+    weighted_log: EventLog, tied: int, lanes: int, window: int
+) -> None:
+    windows = Windows(
+        weighted_log, np.arange(7), lanes=lanes, window=window, tied_targets=tied, shuffle=True
+    )
+    for batch in windows.batches():
+        for lane, step in zip(*np.nonzero(batch.weight), strict=True):
+            event = int(batch.target_feedback[lane, step]) - 1
+            user = int(np.searchsorted(weighted_log.offsets, event, side="right")) - 1
+            left = [
+                int(weighted_log.item[other])
+                for other in range(event, int(weighted_log.offsets[user + 1]))
+                if weighted_log.time[other] == weighted_log.time[event]
+            ][:tied]
+            count = int(batch.target_count[lane, step])
+            assert batch.targets[lane, step, :count].tolist() == left
