@@ -25,10 +25,8 @@ class DataError(TfhrnnError):
       column: the column's name, where known.
       more: how many further rows fail in the same way.
 
-    >>> print(DataError("ratings.csv", found="'2021-13-01'", expected="Unix seconds or ISO 8601",
-    ...                 row=17, column="timestamp", more=3))
-    ratings.csv, row 17, column timestamp: got '2021-13-01', expected Unix seconds or ISO 8601 (3
-    more rows like it)
+    >>> print(DataError("a.csv", row=17, column="time", found="'soon'", expected="seconds", more=3))
+    a.csv, row 17, column time: got 'soon', expected seconds (3 more rows like it)
     """
 
     def __init__(

@@ -79,7 +79,7 @@ def full_result() -> dict[str, Any]:
         "config": {
             "preset": "best",
             "model": {"units": 96, "thresholds": [60, 3600, 86_400], "seen_bias": True},
-            "training": {"learning_rate": 0.005, "seed": 5},
+            "training": {"learning_rate": preset("best").training.learning_rate, "seed": 5},
         },
         "versions": {"numpy": "2.2.6"},
         "epochs": 31,
