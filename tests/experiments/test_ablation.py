@@ -31,11 +31,12 @@ def config_of(rung: int) -> Config:
 def trained(tiny_log: EventLog, monkeypatch: pytest.MonkeyPatch) -> list[tuple[int, int]]:
     """Puts records that tell rung and seed in place of training; the list tells what was asked."""
     done: list[tuple[int, int]] = []
-    rung_of = {json.dumps(settings_of(rung)): rung for rung in range(len(LADDER))}
+    rung_of = {config_of(rung).to_json(): rung for rung in range(len(LADDER))}
     test = np.flatnonzero(split_users(tiny_log.num_users, 0) == Part.TEST)
 
-    def train(log: EventLog, settings: dict[str, object], seed: int, path: Path) -> None:
-        rung = rung_of[json.dumps(settings)]
+    def train(log: EventLog, config: Config, path: Path) -> None:
+        seed = config.training.seed
+        rung = rung_of[config.with_settings({"seed": 0}).to_json()]
         done.append((seed, rung))
         record = {
             "perplexity": 100.0 - 5 * rung + seed**2,
@@ -43,8 +44,7 @@ def trained(tiny_log: EventLog, monkeypatch: pytest.MonkeyPatch) -> list[tuple[i
             "validation_perplexity": 200.0 + seed,
             "epochs": 10 + rung + seed,
             "seconds_per_epoch": [1.0, 9.0, 2.0][seed],
-            "settings": settings,
-            "seed": seed,
+            "config": dataclasses.asdict(config),
             "protocol": protocol_of(log, test, 0).to_dict(),
         }
         path.write_text(json.dumps(record))
@@ -167,7 +167,8 @@ def test_a_record_of_other_settings_is_refused(
     trained: list[tuple[int, int]], tiny_log: EventLog, tmp_path: Path
 ) -> None:
     ablation(tiny_log, tmp_path, seeds=1, say=lambda line: None)
-    change(tmp_path / "rung-03-seed-0.json", settings={**settings_of(3), "units": 64})
+    other = dataclasses.asdict(config_of(3).with_settings({"units": 64}))
+    change(tmp_path / "rung-03-seed-0.json", config=other)
     with pytest.raises(RunError, match=r"rung-03-seed-0\.json: got a result of other settings"):
         ablation(tiny_log, tmp_path, seeds=1, say=lambda line: None)
 

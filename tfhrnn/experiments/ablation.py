@@ -6,6 +6,7 @@ and seeds that are done are read back, so a stopped experiment goes on where it 
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import math
 import shutil
@@ -16,7 +17,7 @@ from typing import Any
 
 import numpy as np
 
-from tfhrnn.config import PRESETS, preset
+from tfhrnn.config import PRESETS, Config, preset
 from tfhrnn.data.event_log import EventLog
 from tfhrnn.data.split import Part, split_users
 from tfhrnn.errors import RunError
@@ -91,11 +92,11 @@ def ablation(
     for seed in range(seeds):
         for index, rung in enumerate(LADDER):
             path = out / f"rung-{index:02d}-seed-{seed}.json"
-            settings = settings_of(index)
+            config = preset("hrnn", {**settings_of(index), "seed": seed})
             if not path.is_file():
-                _train_rung(log, settings, seed, path)
+                _train_rung(log, config, path)
             record = json.loads(path.read_text())
-            if record["settings"] != json.loads(json.dumps(settings)):
+            if Config.from_json(json.dumps(record["config"])) != config:
                 raise RunError(
                     f"{path}: got a result of other settings; remove it or choose another --out"
                 )
@@ -117,11 +118,11 @@ def _popularity(log: EventLog) -> tuple[float, Protocol]:
     return figures(judged)["perplexity"], protocol_of(log, test, 0)
 
 
-def _train_rung(log: EventLog, settings: dict[str, object], seed: int, path: Path) -> None:
+def _train_rung(log: EventLog, config: Config, path: Path) -> None:
     """Trains, judges and stores one result; the run folder itself is not kept."""
     run = path.with_suffix(".run")
     shutil.rmtree(run, ignore_errors=True)
-    recommender = HRNNRecommender(preset("hrnn", {**settings, "seed": seed}))
+    recommender = HRNNRecommender(config)
     recommender.fit(log, run=run, verbose=0)
     assert recommender.run is not None and recommender.model is not None
     test = recommender.run.users(log, Part.TEST)
@@ -131,8 +132,7 @@ def _train_rung(log: EventLog, settings: dict[str, object], seed: int, path: Pat
         "validation_perplexity": float(epochs["val_perplexity"].cast(float).to_numpy().min()),
         "epochs": len(epochs),
         "seconds_per_epoch": float(np.median(epochs["seconds"].to_numpy())),
-        "settings": settings,
-        "seed": seed,
+        "config": dataclasses.asdict(config),
         "protocol": protocol_of(log, test, 0).to_dict(),
     }
     temporary = path.with_suffix(".tmp")
