@@ -319,3 +319,12 @@ def test_any_other_trouble_with_a_file_is_one_line_too(
     monkeypatch.setattr(commands, "_propose_thresholds", refuse)
     line = fails("propose-thresholds", "--data", tiny_log.directory)
     assert line == "a file: Permission denied"
+
+
+def test_a_mapped_id_is_looked_for_in_the_item_table_too(tmp_path: Path) -> None:
+    (tmp_path / "clicks.csv").write_text("who,sku,when\na,x,5\na,y,6\nb,y,7\n")
+    (tmp_path / "shop.csv").write_text("sku,kind\nx,mug|blue\ny,mug\n")
+    given = ["--interactions", str(tmp_path / "clicks.csv"), "--items", str(tmp_path / "shop.csv")]
+    roles = ["--map", "user_id=who", "--map", "item_id=sku", "--map", "timestamp=when"]
+    assert cli.main(["prepare", *given, *roles, "--out", str(tmp_path / "log")]) == 0
+    assert EventLog.open(tmp_path / "log").catalogue.feature_matrix.shape == (2, 2)

@@ -88,14 +88,16 @@ def _prepare(arguments: argparse.Namespace, console: Console) -> dict[str, Any]:
         )
         log = movielens.write(arguments.out, thresholds=thresholds)
     else:
+        columns = dict(_pairs(arguments.map, "--map"))
+        items, users = arguments.items, arguments.users
         log = write_event_log(
             Path(arguments.interactions),
             arguments.out,
-            items=_path(arguments.items),
-            users=_path(arguments.users),
-            item_features=_features(arguments.items, "item_id", arguments.item_features, console),
-            user_features=_features(arguments.users, "user_id", arguments.user_features, console),
-            columns=dict(_pairs(arguments.map, "--map")),
+            items=_path(items),
+            users=_path(users),
+            item_features=_features(items, "item_id", arguments.item_features, columns, console),
+            user_features=_features(users, "user_id", arguments.user_features, columns, console),
+            columns=columns,
             timestamp_unit=arguments.timestamp_unit,
             separator=arguments.separator,
             name=Path(arguments.interactions).stem,
@@ -281,7 +283,11 @@ def _experiment(arguments: argparse.Namespace, console: Console) -> dict[str, An
 
 
 def _features(
-    table: str | None, role: str, stated: list[str] | None, console: Console
+    table: str | None,
+    role: str,
+    stated: list[str] | None,
+    columns: dict[str, str],
+    console: Console,
 ) -> tuple[str, ...]:
     """The features that were stated, or those chosen by content, said aloud."""
     if stated is not None:
@@ -291,7 +297,7 @@ def _features(
                 f"got features {', '.join(stated)} without a table, expected {option} too"
             )
         return tuple(stated)
-    chosen = choose_features(_path(table), role)
+    chosen = choose_features(_path(table), role, columns)
     if chosen:
         console.print(
             f"features of {table}, chosen by content: {', '.join(chosen)}",

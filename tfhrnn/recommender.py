@@ -116,8 +116,8 @@ class HRNNRecommender:
                     place if resumed is None else Path(scratch) / "data",
                     items=items,
                     users=users,
-                    item_features=_features(items, "item_id", item_features),
-                    user_features=_features(users, "user_id", user_features),
+                    item_features=_features(items, "item_id", item_features, columns),
+                    user_features=_features(users, "user_id", user_features, columns),
                     columns=columns,
                     name=_name(interactions),
                 )
@@ -357,9 +357,12 @@ class HRNNRecommender:
 
 
 def _features(
-    table: TableSource | None, id_role: str, stated: Sequence[str] | None
+    table: TableSource | None,
+    id_role: str,
+    stated: Sequence[str] | None,
+    columns: Mapping[str, str] | None,
 ) -> Sequence[str]:
-    return choose_features(table, id_role) if stated is None else stated
+    return choose_features(table, id_role, columns) if stated is None else stated
 
 
 def _name(interactions: TableSource) -> str:

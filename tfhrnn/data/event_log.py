@@ -26,7 +26,14 @@ from tfhrnn.data.features import FeatureSet
 from tfhrnn.data.folders import complete_folder, write_parquet
 from tfhrnn.data.sessions import DEFAULT_THRESHOLDS, check_thresholds
 from tfhrnn.data.sources import CHUNK_ROWS, TableSource
-from tfhrnn.data.tables import InteractionReader, ReadReport, Table, read_interactions, read_table
+from tfhrnn.data.tables import (
+    InteractionReader,
+    ReadReport,
+    Table,
+    id_column,
+    read_interactions,
+    read_table,
+)
 from tfhrnn.data.timestamps import TimestampUnit
 from tfhrnn.errors import RunError
 
@@ -193,7 +200,8 @@ def write_event_log(
       users: a table of users, likewise.
       item_features: columns to use, as "genres:multi-hot"; for an `items` that is not yet read.
       user_features: columns to use; for a `users` that is not yet read.
-      columns: role → column of the interactions.
+      columns: role → column of the interactions; item and user tables with a column of that name
+        share it.
       timestamp_unit: "s", "ms" or "iso"; None infers it.
       separator: of the interactions as CSV.
       name: the data set's, for reports.
@@ -223,8 +231,8 @@ def write_event_log(
             separator=separator,
             chunk_rows=chunk_rows,
         )
-    item_table = _table(items, "item_id", item_features)
-    user_table = _table(users, "user_id", user_features)
+    item_table = _table(items, "item_id", item_features, columns)
+    user_table = _table(users, "user_id", user_features, columns)
     with complete_folder(out) as folder:
         events = encode_events(reader, folder, keep_duplicates=keep_duplicates)
         item_frame, item_set = join_items(events.item_ids, item_table, reader.report)
@@ -281,11 +289,14 @@ def _replaceable(out: Path) -> bool:
 
 
 def _table(
-    source: TableSource | Table | None, id_role: str, features: Sequence[str]
+    source: TableSource | Table | None,
+    id_role: str,
+    features: Sequence[str],
+    columns: Mapping[str, str] | None,
 ) -> Table | None:
     if source is None or isinstance(source, Table):
         return source
-    return read_table(source, id_role, features)
+    return read_table(source, id_role, features, columns=id_column(source, id_role, columns))
 
 
 def _features(values: list[dict[str, Any]] | None) -> FeatureSet | None:

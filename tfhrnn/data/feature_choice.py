@@ -6,6 +6,7 @@ distinct values is categorical. Titles, ids and columns of nearly unique text ar
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Final
 
 import polars as pl
@@ -13,17 +14,21 @@ import polars as pl
 from tfhrnn.data.columns import TableKind, map_columns
 from tfhrnn.data.features import MAX_VALUES
 from tfhrnn.data.sources import TableSource, open_source
+from tfhrnn.data.tables import id_column
 
 _SAMPLE_ROWS: Final = 10_000
 _SEPARATOR: Final = "|"
 
 
-def choose_features(source: TableSource | None, id_role: str) -> tuple[str, ...]:
+def choose_features(
+    source: TableSource | None, id_role: str, columns: Mapping[str, str] | None = None
+) -> tuple[str, ...]:
     """Names features of an item or user table as `parse_feature` reads them.
 
     Args:
       source: the table, or None for none.
       id_role: "item_id" or "user_id".
+      columns: role → column of the interactions, whose id column the table may share.
 
     Returns:
       Such as ("genres:multi-hot", "year:numeric").
@@ -35,7 +40,9 @@ def choose_features(source: TableSource | None, id_role: str) -> tuple[str, ...]
         return ()
     opened = open_source(source)
     kind: TableKind = "items" if id_role == "item_id" else "users"
-    taken = set(map_columns(opened.names, kind, source=opened.label).values())
+    shared = id_column(source, id_role, columns)
+    mapped = map_columns(opened.names, kind, columns=shared, source=opened.label)
+    taken = set(mapped.values())
     names = [name for name in opened.names if name not in taken]
     if not names:
         return ()

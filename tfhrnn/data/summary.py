@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
     from tfhrnn.data.event_log import EventLog
 
+_UNITS = {"s": "seconds", "ms": "milliseconds", "iso": "ISO 8601"}
 _QUANTILES = (0.05, 0.25, 0.5, 0.75, 0.95)
 
 
@@ -166,7 +167,11 @@ def _facts(summary: dict[str, Any]) -> list[tuple[str, str]]:
         ("items", items),
         ("events", f"{summary['events']:,} of {summary['rows_read']:,} rows"),
         ("dropped", ", ".join(dropped) or "none"),
-        ("times", f"{summary['first_event']} to {summary['last_event']} UTC"),
+        (
+            "times",
+            f"{summary['first_event']} to {summary['last_event']} UTC, read as "
+            f"{_UNITS.get(summary['timestamp_unit'], summary['timestamp_unit'])}",
+        ),
         (
             "events a user",
             f"{per_user['0.0']:g} to {per_user['1.0']:g}, median {per_user['0.5']:g}",

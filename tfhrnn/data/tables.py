@@ -204,6 +204,25 @@ class Table:
     ignored: tuple[str, ...] = ()
 
 
+def id_column(
+    source: TableSource, id_role: str, columns: Mapping[str, str] | None
+) -> dict[str, str]:
+    """The part of the interactions' mapping that an item or user table shares.
+
+    Args:
+      source: the item or user table.
+      id_role: "item_id" or "user_id".
+      columns: role → column of the interactions.
+
+    Returns:
+      `id_role` → its column where the table has that column too, else nothing.
+    """
+    mapped = (columns or {}).get(id_role)
+    if mapped is None or mapped not in open_source(source).names:
+        return {}
+    return {id_role: mapped}
+
+
 def read_table(
     source: TableSource,
     id_role: str = "item_id",
