@@ -17,6 +17,7 @@ import tensorflow as tf
 
 from tfhrnn.data.catalogue import FIRST_ITEM, START, UNKNOWN, Catalogue
 from tfhrnn.data.features import FeatureSet, FeatureSpec
+from tfhrnn.data.sessions import gap_levels
 from tfhrnn.histories import Histories
 from tfhrnn.layers.towers import Control
 from tfhrnn.models.hrnn import HRNN
@@ -136,9 +137,7 @@ class Predictor(tf.Module):
 
     def levels(self, gap_seconds: npt.NDArray[np.int64]) -> npt.NDArray[np.int32]:
         """Levels of gaps, `[n]`."""
-        return np.searchsorted(np.asarray(self.thresholds), gap_seconds, side="right").astype(
-            np.int32
-        )
+        return gap_levels(gap_seconds, self.thresholds)
 
     def _recommend(self, inputs: Mapping[str, tf.Tensor]) -> dict[str, tf.Tensor]:
         """Top-k ids and log-probabilities.
