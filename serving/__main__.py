@@ -23,7 +23,7 @@ _WHAT_THIS_IS = (
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Serves until SIGTERM or SIGINT; returns the exit code."""
+    """Serves until SIGTERM or SIGINT; returns the exit code, 0 or 130."""
     flags = _parser().parse_args(arguments)
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s")
     print(_WHAT_THIS_IS, flush=True)
@@ -37,8 +37,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
         )
         return 1
     stopped = threading.Event()
+    code = 0
 
     def stop(number: int, frame: FrameType | None) -> None:
+        nonlocal code
+        code = 130 if number == signal.SIGINT else 0
         stopped.set()
         server.should_exit = True
 
@@ -56,7 +59,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             print(f"Serving {model.name} at {url_of(bound)}/v1/models/{model.name}", flush=True)
             server.run(sockets=[bound])
     print("Stopped.", flush=True)
-    return 0
+    return code
 
 
 def _parser() -> argparse.ArgumentParser:

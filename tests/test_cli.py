@@ -156,7 +156,7 @@ def test_titles_with_brackets_are_printed_as_they_are(
     shown = capsys.readouterr().out
     assert "[/x]" in shown and "In [red] Paradise" in shown
     assert cli.main([*words[:3], "--history", ",[/b]"]) == 0
-    assert "read as unknown items: [/b]" in capsys.readouterr().out
+    assert 'read as unknown items: "[/b]"' in capsys.readouterr().out
 
 
 @pytest.mark.parametrize(

@@ -114,8 +114,8 @@ def test_a_failed_save_leaves_nothing(
 ) -> None:
     import shutil
 
-    def fail(source: Path, target: Path, ignore: object) -> None:
-        target.mkdir()
+    def fail(source: Path, target: Path, **options: object) -> None:
+        (target / "half").write_text("x")
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr(shutil, "copytree", fail)

@@ -16,7 +16,7 @@ from tfhrnn.config import preset
 from tfhrnn.data.event_log import EventLog, write_event_log
 from tfhrnn.data.facts import training_facts
 from tfhrnn.data.split import Part, split_users
-from tfhrnn.errors import RunError
+from tfhrnn.errors import ConfigError, RunError
 from tfhrnn.recommender import HRNNRecommender
 from tfhrnn.run_folder import RunFolder
 
@@ -175,3 +175,33 @@ def test_metrics_have_a_row_an_epoch(trained: HRNNRecommender) -> None:
         "seconds",
     ]
     np.testing.assert_allclose(np.exp(epochs["val_loss"]), epochs["val_perplexity"], rtol=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("name", "settings", "message"),
+    [
+        ("best", {"units": 9}, "units: got 9, but .* began with 8"),
+        ("best", {"epochs": 3}, "epochs: got 3, but "),
+        ("hrnn", {}, "preset: got 'hrnn', but .* began with 'best'"),
+    ],
+)
+def test_a_run_goes_on_with_its_own_settings_only(
+    run: RunFolder, name: str, settings: dict[str, object], message: str
+) -> None:
+    run.require_same_settings(preset("best", {"units": 8, "seed": 0}), ["units", "seed"])
+    with pytest.raises(ConfigError, match=message):
+        run.require_same_settings(preset(name, settings), list(settings))
+
+
+def test_the_same_events_with_other_features_are_other_data(
+    run: RunFolder, tiny_tables: dict[str, pl.DataFrame], tmp_path: Path
+) -> None:
+    plain = write_event_log(
+        tiny_tables["interactions"],
+        tmp_path / "data",
+        items=tiny_tables["items"],
+        keep_duplicates=True,
+    )
+    assert plain.fingerprint == run.description["fingerprint"]
+    with pytest.raises(RunError, match="got item features other than those"):
+        run.require_same_data(plain)

@@ -130,7 +130,7 @@ def build_parser() -> argparse.ArgumentParser:
         "train", "train a model on an event log", "train --data data --preset best --out run"
     )
     train.add_argument("--data", required=True, metavar="DIR", help="an event log")
-    train.add_argument("--preset", default="best", choices=sorted(PRESETS))
+    train.add_argument("--preset", choices=sorted(PRESETS), help="by default best")
     train.add_argument("--out", required=True, metavar="DIR", help="the run's folder")
     train.add_argument("--resume", action="store_true", help="go on after the last whole epoch")
     train.add_argument(

@@ -12,8 +12,9 @@ from rich.console import Console
 from rich.table import Table
 
 from tfhrnn.config import preset
-from tfhrnn.data.event_log import EventLog, write_event_log
+from tfhrnn.data.event_log import EventLog, read_meta, write_event_log
 from tfhrnn.data.feature_choice import choose_features
+from tfhrnn.data.files import whole_file
 from tfhrnn.data.movielens import load_movielens
 from tfhrnn.data.sessions import (
     DEFAULT_THRESHOLDS,
@@ -44,11 +45,9 @@ def run(arguments: argparse.Namespace) -> None:
     target = None if arguments.json is None else _json_target(arguments.json)
     found = globals()[f"_{name}"](arguments, console)
     if target is not None:
-        temporary = target.with_name(f".{target.name}.tmp")
-        temporary.write_text(
-            json.dumps(found, indent=2, ensure_ascii=False) + "\n", encoding="utf-8"
-        )
-        temporary.replace(target)
+        text = json.dumps(found, indent=2, ensure_ascii=False) + "\n"
+        with whole_file(target) as temporary:
+            temporary.write_text(text, encoding="utf-8")
 
 
 def training_settings(arguments: argparse.Namespace) -> dict[str, object]:
@@ -80,6 +79,7 @@ def _prepare(arguments: argparse.Namespace, console: Console) -> dict[str, Any]:
     thresholds: tuple[int, ...] = DEFAULT_THRESHOLDS
     if arguments.thresholds:
         thresholds = preset("hrnn", {"thresholds": arguments.thresholds}).model.thresholds
+    replaced = read_meta(Path(arguments.out)) is not None
     if arguments.movielens:
         movielens = load_movielens(
             arguments.movielens,
@@ -106,6 +106,8 @@ def _prepare(arguments: argparse.Namespace, console: Console) -> dict[str, Any]:
         )
     summary = summarize(log)
     print_summary(summary, console)
+    if replaced:
+        console.print("the event log that stood there was replaced", highlight=False)
     console.print(f"event log: {arguments.out}", highlight=False, soft_wrap=True)
     return summary
 
@@ -140,12 +142,17 @@ def _propose_thresholds(arguments: argparse.Namespace, console: Console) -> dict
 
 def _train(arguments: argparse.Namespace, console: Console) -> dict[str, Any]:
     settings = training_settings(arguments)
-    preset(arguments.preset, settings)  # wrong settings and data end here
+    name = arguments.preset or "best"
+    if arguments.resume and Path(arguments.out).exists():
+        run = RunFolder(arguments.out).require()
+        name = arguments.preset or run.config.preset
+        run.require_same_settings(preset(name, settings), list(settings))
+    preset(name, settings)  # wrong settings and data end here
     log = EventLog.open(arguments.data)
     start_tensorflow()
     from tfhrnn.recommender import HRNNRecommender
 
-    recommender = HRNNRecommender(arguments.preset, **settings)
+    recommender = HRNNRecommender(name, **settings)
     recommender.fit(
         log,
         run=arguments.out,
@@ -216,7 +223,8 @@ def _recommend(arguments: argparse.Namespace, console: Console) -> dict[str, Any
     unknown = [item for item in history if recommender.catalogue.index_of(item) == 1]
     if unknown:
         console.print(
-            f"not in the catalogue, read as unknown items: {', '.join(unknown)}",
+            "not in the catalogue, read as unknown items: "
+            + ", ".join(json.dumps(item, ensure_ascii=False) for item in unknown),
             highlight=False,
             soft_wrap=True,
         )

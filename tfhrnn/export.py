@@ -8,14 +8,13 @@ from __future__ import annotations
 
 import json
 import re
-import shutil
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import tensorflow as tf
 
-from tfhrnn.errors import RunError
+from tfhrnn.data.files import whole_folder
 from tfhrnn.predictor import Predictor
 
 
@@ -34,29 +33,20 @@ def export(predictor: Predictor, out: str | Path, card: Mapping[str, Any]) -> Pa
       RunError: the folder cannot be written; nothing of the version stays.
     """
     base = Path(out)
-    temporary: Path | None = None
-    try:
-        base.mkdir(parents=True, exist_ok=True)
-        present = [int(path.name) for path in base.iterdir() if re.fullmatch(r"\d+", path.name)]
-        version = max(present, default=0) + 1
-        temporary = base / f".{version}.tmp"
-        shutil.rmtree(temporary, ignore_errors=True)
-        signatures = {"serving_default": predictor.recommend, "recommend": predictor.recommend}
-        tf.saved_model.save(predictor, str(temporary), signatures)
-        extra = temporary / "assets.extra"
+    names = [path.name for path in base.iterdir()] if base.is_dir() else []
+    version = max((int(name) for name in names if re.fullmatch(r"\d+", name)), default=0) + 1
+    signatures = {"serving_default": predictor.recommend, "recommend": predictor.recommend}
+    card = {**card, "version": version}
+    with whole_folder(base / str(version)) as folder:
+        try:
+            tf.saved_model.save(predictor, str(folder), signatures)
+        except tf.errors.OpError as error:  # a full disk, say
+            raise OSError(error.message) from error
+        extra = folder / "assets.extra"
         extra.mkdir()
-        card = {**card, "version": version}
-        (extra / "model_card.json").write_text(
-            json.dumps(card, indent=2, ensure_ascii=False) + "\n"
-        )
-        (extra / "model_card.md").write_text(card_text(card))
-        temporary.rename(base / str(version))
-    except (OSError, tf.errors.OpError) as error:
-        reason = getattr(error, "strerror", None) or getattr(error, "message", None) or str(error)
-        raise RunError(f"{base}: could not be written: {reason}; no version was added") from error
-    finally:
-        if temporary is not None:
-            shutil.rmtree(temporary, ignore_errors=True)
+        text = json.dumps(card, indent=2, ensure_ascii=False) + "\n"
+        (extra / "model_card.json").write_text(text, encoding="utf-8")
+        (extra / "model_card.md").write_text(card_text(card), encoding="utf-8")
     return base / str(version)
 
 

@@ -1,9 +1,4 @@
-"""The estimator: from tables to a trained, judged and exported model in a few lines.
-
-recommender = HRNNRecommender("best").fit(interactions, items=movies,
-item_features=["genres:multi-hot"]) recommender.evaluate()["perplexity"]
-recommender.recommend([["1", "32", "47"]], k=10, gap=3600) recommender.export("models/tfhrnn")
-"""
+"""The estimator: from tables to a trained, judged and exported model in a few lines (README)."""
 
 from __future__ import annotations
 
@@ -24,9 +19,11 @@ from tfhrnn.data.catalogue import Catalogue
 from tfhrnn.data.event_log import EventLog, write_event_log
 from tfhrnn.data.facts import training_facts
 from tfhrnn.data.feature_choice import choose_features
+from tfhrnn.data.files import whole_folder
 from tfhrnn.data.sources import TableSource
 from tfhrnn.data.split import Part, split_users
 from tfhrnn.errors import ConfigError, RunError, TfhrnnError
+from tfhrnn.evaluation.evaluate import protocol_of
 from tfhrnn.evaluation.result import evaluate_run, result_key
 from tfhrnn.export import export
 from tfhrnn.histories import Histories
@@ -87,7 +84,7 @@ class HRNNRecommender:
           columns: role to column name where names are not known ones, such as {"user_id": "who"}.
           run: folder of the run; a temporary one if left out, gone with this object. The event log
             of tables stands beside it, as `<run>-data`; one left by an earlier fit is replaced.
-          resume: go on with the run that stands in `run`.
+          resume: go on with the run that stands in `run`, with the settings that it began with.
           split_seed: of the split into training, validation and test users.
           callbacks: further Keras callbacks.
           verbose: as in Keras.
@@ -154,8 +151,8 @@ class HRNNRecommender:
 
     def _create_run(self, path: Path, log: EventLog, split_seed: int) -> RunFolder:
         parts = split_users(log.num_users, split_seed)
-        training = np.flatnonzero(parts == Part.TRAIN)
-        return RunFolder.create(
+        training, test = (np.flatnonzero(parts == part) for part in (Part.TRAIN, Part.TEST))
+        run = RunFolder.create(
             path,
             config=self.config,
             log=log,
@@ -163,6 +160,8 @@ class HRNNRecommender:
             split_seed=split_seed,
             facts=training_facts(log, training, self.config.model),
         )
+        run.write_protocol(protocol_of(log, test, split_seed).to_dict())
+        return run
 
     def _temporary_folder(self) -> Path:
         """A folder that goes with this object."""
@@ -198,18 +197,9 @@ class HRNNRecommender:
         run, target = self._trained(), Path(path)
         if target.exists():
             raise RunError(f"{target}: got a path that exists, expected a new one")
-        temporary = target.with_name(f".{target.name}.tmp")
-        try:
-            target.parent.mkdir(parents=True, exist_ok=True)
-            shutil.rmtree(temporary, ignore_errors=True)
-            shutil.copytree(
-                run.path, temporary, ignore=shutil.ignore_patterns("tensorboard", "checkpoints")
-            )
-            temporary.rename(target)
-        except OSError as error:
-            raise RunError(f"{target}: could not be written: {error.strerror or error}") from error
-        finally:
-            shutil.rmtree(temporary, ignore_errors=True)
+        left_out = shutil.ignore_patterns("tensorboard", "checkpoints")
+        with whole_folder(target) as folder:
+            shutil.copytree(run.path, folder, ignore=left_out, dirs_exist_ok=True)
         return target
 
     @property

@@ -1,8 +1,8 @@
 """A run folder describes itself: from it and the input an outsider can recompute every figure.
 
-config.json, run.json (data, seed, versions), split.parquet (user, part), catalogue/ (items and
-feature encodings), facts/ (what the model took from the training users), metrics.csv (a row an
-epoch), checkpoints/, best/ (the weights that are used), result.json (protocol and figures).
+config.json, run.json (data, seed, versions), split.parquet (user, part), protocol.json, catalogue/
+(items and feature encodings), facts/ (what the model took from the training users), metrics.csv (a
+row an epoch), checkpoints/, best/ (the weights that are used), result.json (protocol, figures).
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ import dataclasses
 import json
 import platform
 import shutil
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -24,9 +24,9 @@ from tfhrnn.data.catalogue import Catalogue
 from tfhrnn.data.event_log import EventLog
 from tfhrnn.data.facts import TrainingFacts
 from tfhrnn.data.features import FeatureSet
-from tfhrnn.data.folders import write_parquet
+from tfhrnn.data.files import whole_file, write_parquet
 from tfhrnn.data.split import Part, read_split, write_split
-from tfhrnn.errors import RunError
+from tfhrnn.errors import ConfigError, RunError
 
 _ARRAYS = ("item_features", "item_counts")
 
@@ -134,7 +134,7 @@ class RunFolder:
         """Refuses another event log than the one that the run was trained on.
 
         Raises:
-          RunError: it is another one.
+          RunError: its events are others, or its features were chosen otherwise.
         """
         expected = self.description["fingerprint"]
         if log.fingerprint != expected:
@@ -142,6 +142,37 @@ class RunFolder:
                 f"{log.directory}: got an event log with fingerprint {log.fingerprint[:12]}, "
                 f"expected {expected[:12]}, the one that {self.path} was trained on"
             )
+        for name, features in (("item", log.catalogue.features), ("user", log.user_features)):
+            expected_features = self._features(name)
+            if (features.specs if features else ()) != (
+                expected_features.specs if expected_features else ()
+            ):
+                raise RunError(
+                    f"{log.directory}: got {name} features other than those that {self.path} was "
+                    "trained on; prepare it with the same ones"
+                )
+
+    def require_same_settings(self, config: Config, names: Sequence[str]) -> None:
+        """Refuses to go on with settings that the run did not begin with.
+
+        Args:
+          config: what is asked for.
+          names: the settings that were stated; others are the run's.
+
+        Raises:
+          ConfigError: one of them, or the preset, is not the run's.
+        """
+        own = self.config
+        pairs = [("preset", config.preset, own.preset)]
+        for name in names:
+            part = "model" if hasattr(own.model, name) else "training"
+            pairs.append((name, *(getattr(getattr(c, part), name) for c in (config, own))))
+        for name, asked, began in pairs:
+            if asked != began:
+                raise ConfigError(
+                    f"{name}: got {asked!r}, but {self.path} began with {began!r} and can only go "
+                    "on with that"
+                )
 
     @property
     def config(self) -> Config:
@@ -194,6 +225,10 @@ class RunFolder:
             )
         return _read_json(self.result)
 
+    def write_protocol(self, protocol: Mapping[str, Any]) -> None:
+        """Stores how the run is to be judged."""
+        _write_json(self.path / "protocol.json", protocol)
+
     def write_result(self, result: Mapping[str, Any]) -> None:
         """Stores the result, whole or not at all."""
         _write_json(self.result, result)
@@ -234,15 +269,9 @@ def versions() -> dict[str, str]:
 
 
 def _write_json(path: Path, value: Any) -> None:
-    """Writes through a temporary name, so that a reader never sees half a file."""
-    temporary = path.with_name(f".{path.name}.tmp")
     text = json.dumps(value, indent=2, ensure_ascii=False) + "\n"
-    try:
+    with whole_file(path) as temporary:
         temporary.write_text(text, encoding="utf-8")
-        temporary.replace(path)
-    except OSError:
-        temporary.unlink(missing_ok=True)
-        raise
 
 
 def _read_json(path: Path) -> Any:

@@ -22,6 +22,7 @@ import tensorflow as tf
 from tfhrnn.config import Config, TrainingConfig
 from tfhrnn.data.event_log import EventLog
 from tfhrnn.data.facts import TrainingFacts
+from tfhrnn.data.files import whole_file
 from tfhrnn.data.windows import Batch, Windows
 from tfhrnn.errors import RunError
 from tfhrnn.models.hrnn import HRNN
@@ -170,12 +171,10 @@ class _Keeper(tf.keras.callbacks.Callback):
             "seconds": time.monotonic() - self.started,
         }
         self.rows.append({name: row.get(name, "") for name in COLUMNS})
-        temporary = self.run.metrics.with_suffix(".tmp")
-        with temporary.open("w", newline="") as file:
+        with whole_file(self.run.metrics) as temporary, temporary.open("w", newline="") as file:
             writer = csv.DictWriter(file, COLUMNS)
             writer.writeheader()
             writer.writerows(self.rows)
-        temporary.replace(self.run.metrics)
         self.epochs_done.assign(epoch + 1)
         self.manager.save(checkpoint_number=epoch + 1)
         if self.exhausted:

@@ -61,7 +61,7 @@ def test_with_no_version_the_port_stays_closed_and_the_process_waits(
         httpx.get(f"http://127.0.0.1:{port}/v1/models/scale")
     process.send_signal(signal.SIGINT)
     output, _ = process.communicate(timeout=30)
-    assert (process.returncode, output) == (0, "Stopped.\n")
+    assert (process.returncode, output) == (130, "Stopped.\n")
 
 
 def test_a_port_that_is_taken_is_told(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:

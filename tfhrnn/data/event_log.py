@@ -23,7 +23,7 @@ from tfhrnn.data.catalogue import FIRST_ITEM, Catalogue
 from tfhrnn.data.encoding import ARRAYS, encode_events, fingerprint
 from tfhrnn.data.entities import join_items, join_users
 from tfhrnn.data.features import FeatureSet
-from tfhrnn.data.folders import complete_folder, write_parquet
+from tfhrnn.data.files import whole_folder, write_parquet
 from tfhrnn.data.sessions import DEFAULT_THRESHOLDS, check_thresholds
 from tfhrnn.data.sources import CHUNK_ROWS, TableSource
 from tfhrnn.data.tables import (
@@ -233,7 +233,7 @@ def write_event_log(
         )
     item_table = _table(items, "item_id", item_features, columns)
     user_table = _table(users, "user_id", user_features, columns)
-    with complete_folder(out) as folder:
+    with whole_folder(out) as folder:
         events = encode_events(reader, folder, keep_duplicates=keep_duplicates)
         item_frame, item_set = join_items(events.item_ids, item_table, reader.report)
         user_frame, user_set = join_users(events.user_ids, user_table, reader.report)

@@ -21,7 +21,7 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from tfhrnn.data.folders import complete_folder
+from tfhrnn.data.files import whole_folder
 from tfhrnn.data.movielens_files import MovieLensTables, item_table
 from tfhrnn.errors import RunError
 
@@ -54,7 +54,7 @@ def fetch_wheel_copy(folder: Path, notify: Callable[[str], None], notice: str) -
         digest = hashlib.sha256(wheel.read_bytes()).hexdigest()
         if digest != _SHA256:
             raise RunError(f"{_PACKAGE}: got a file with SHA-256 {digest}, expected {_SHA256}")
-        with complete_folder(folder) as new, zipfile.ZipFile(wheel) as archive:
+        with whole_folder(folder) as new, zipfile.ZipFile(wheel) as archive:
             for name in _FILES:
                 data = archive.read(f"recbole/dataset_example/ml-100k/{name}")
                 (new / name).write_bytes(data)

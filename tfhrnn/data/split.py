@@ -18,7 +18,7 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from tfhrnn.data.folders import write_parquet
+from tfhrnn.data.files import whole_file, write_parquet
 from tfhrnn.errors import DataError, RunError
 
 SPLIT_RULE: Final = "users permuted by seed: 20 % test, 10 % of the rest validation, the rest train"
@@ -79,12 +79,10 @@ def write_split(path: str | Path, user_ids: Sequence[str], parts: NDArray[np.int
     names = [Part(int(part)).name.lower() for part in parts]
     frame = pl.DataFrame({"user_id": list(user_ids), "part": names}, schema_overrides=_SCHEMA)
     path = Path(path)
-    temporary = path.with_name(f".{path.name}.tmp")
     try:
-        write_parquet(frame, temporary)
-        temporary.replace(path)
+        with whole_file(path) as temporary:
+            write_parquet(frame, temporary)
     except OSError as error:
-        temporary.unlink(missing_ok=True)
         raise RunError(f"{path}: could not be written: {error.strerror or error}") from error
 
 

@@ -24,6 +24,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from numpy.typing import NDArray
 
 from tfhrnn.config import PRESETS, preset
+from tfhrnn.data.files import whole_file
 from tfhrnn.data.gap_plot import plot_gap_histogram
 from tfhrnn.data.sessions import describe_seconds
 from tfhrnn.evaluation.plots import level_name, plot_by_level, plot_learning, plot_sweep, png
@@ -69,12 +70,8 @@ def write_report(
     path = Path(path)
     page = _render(result, metrics, gaps, summary)
     path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.name}.tmp")
-    try:
+    with whole_file(path) as temporary:
         temporary.write_text(page, encoding="utf-8")
-        temporary.replace(path)
-    finally:
-        temporary.unlink(missing_ok=True)
     return path
 
 

@@ -19,6 +19,7 @@ import numpy as np
 
 from tfhrnn.config import PRESETS, Config, preset
 from tfhrnn.data.event_log import EventLog
+from tfhrnn.data.files import whole_file
 from tfhrnn.data.split import Part, split_users
 from tfhrnn.errors import RunError
 from tfhrnn.evaluation.evaluate import figures, judge, judge_popularity, protocol_of
@@ -135,9 +136,8 @@ def _train_rung(log: EventLog, config: Config, path: Path) -> None:
         "config": dataclasses.asdict(config),
         "protocol": protocol_of(log, test, 0).to_dict(),
     }
-    temporary = path.with_suffix(".tmp")
-    temporary.write_text(json.dumps(record, indent=2) + "\n")
-    temporary.replace(path)
+    with whole_file(path) as temporary:
+        temporary.write_text(json.dumps(record, indent=2) + "\n")
     shutil.rmtree(run, ignore_errors=True)
 
 

@@ -1,4 +1,4 @@
-"""A folder is there complete or not at all."""
+"""Files and folders are there whole or not at all."""
 
 from __future__ import annotations
 
@@ -6,13 +6,13 @@ from pathlib import Path
 
 import pytest
 
-from tfhrnn.data.folders import complete_folder
+from tfhrnn.data.files import whole_file, whole_folder
 from tfhrnn.errors import RunError
 
 
 def test_the_folder_appears_at_the_end(tmp_path: Path) -> None:
     out = tmp_path / "deep" / "out"
-    with complete_folder(out) as folder:
+    with whole_folder(out) as folder:
         (folder / "a").write_text("1")
         assert not out.exists()
     assert (out / "a").read_text() == "1"
@@ -21,9 +21,9 @@ def test_the_folder_appears_at_the_end(tmp_path: Path) -> None:
 
 def test_an_error_keeps_what_was_there(tmp_path: Path) -> None:
     out = tmp_path / "out"
-    with complete_folder(out) as folder:
+    with whole_folder(out) as folder:
         (folder / "a").write_text("old")
-    with pytest.raises(ZeroDivisionError), complete_folder(out) as folder:
+    with pytest.raises(ZeroDivisionError), whole_folder(out) as folder:
         (folder / "a").write_text("new")
         raise ZeroDivisionError
     assert (out / "a").read_text() == "old"
@@ -34,7 +34,7 @@ def test_a_rename_that_fails_puts_the_old_folder_back(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     out = tmp_path / "out"
-    with complete_folder(out) as folder:
+    with whole_folder(out) as folder:
         (folder / "a").write_text("old")
     rename = Path.rename
 
@@ -45,7 +45,7 @@ def test_a_rename_that_fails_puts_the_old_folder_back(
 
     monkeypatch.setattr(Path, "rename", failing)
     with pytest.raises(RunError, match="Input/output error; nothing was kept"):
-        with complete_folder(out) as folder:
+        with whole_folder(out) as folder:
             (folder / "a").write_text("new")
     assert (out / "a").read_text() == "old"
 
@@ -53,5 +53,25 @@ def test_a_rename_that_fails_puts_the_old_folder_back(
 def test_a_parent_that_is_a_file(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("x")
     with pytest.raises(RunError, match="could not be written"):
-        with complete_folder(tmp_path / "file" / "out"):
+        with whole_folder(tmp_path / "file" / "out"):
             pass
+
+
+def test_a_file_appears_at_the_end_and_replaces_the_old_one(tmp_path: Path) -> None:
+    out = tmp_path / "out.txt"
+    for text in ("old", "new"):
+        with whole_file(out) as temporary:
+            temporary.write_text(text)
+            assert not out.exists() or out.read_text() == "old"
+        assert out.read_text() == text
+    assert [path.name for path in tmp_path.iterdir()] == ["out.txt"]
+
+
+def test_a_file_that_fails_leaves_the_old_one(tmp_path: Path) -> None:
+    out = tmp_path / "out.txt"
+    out.write_text("old")
+    with pytest.raises(ZeroDivisionError), whole_file(out) as temporary:
+        temporary.write_text("half")
+        raise ZeroDivisionError
+    assert out.read_text() == "old"
+    assert [path.name for path in tmp_path.iterdir()] == ["out.txt"]

@@ -1,8 +1,8 @@
-"""Writes a folder that is there complete or not at all.
+"""Writes files and folders that are there whole or not at all.
 
-The files go into a temporary folder beside the target, are flushed to the disk, and the folder is
-renamed. On any error, a full disk or Ctrl-C the temporary folder is removed, and what stood at the
-target stays.
+What is written goes under a temporary name beside the target and is then renamed; a folder's files
+are flushed to the disk before. On any error, a full disk or Ctrl-C the temporary one is removed,
+and what stood at the target stays.
 """
 
 from __future__ import annotations
@@ -20,7 +20,28 @@ from tfhrnn.errors import RunError
 
 
 @contextmanager
-def complete_folder(out: Path) -> Iterator[Path]:
+def whole_file(path: Path) -> Iterator[Path]:
+    """Gives a temporary path that becomes `path` when the block ends without an error.
+
+    Args:
+      path: the file to write, in a folder that exists; one that is there is replaced.
+
+    Yields:
+      The path to write to.
+
+    Raises:
+      OSError: the disk is full or `path` can't be written.
+    """
+    temporary = path.with_name(f".{path.name}.tmp")
+    try:
+        yield temporary
+        temporary.replace(path)
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+@contextmanager
+def whole_folder(out: Path) -> Iterator[Path]:
     """Gives a temporary folder that becomes `out` when the block ends without an error.
 
     Args:
