@@ -41,6 +41,8 @@ class ModelConfig:
       time_bumps: radial bumps over the data's time range that encode the query time; 0 for none.
       position_input: read log(1 + steps since the user's start).
       item_statistics: add popularity, mean feedback and entry date to the item features.
+      item_factors: how many factors of the users' item sets to add to the item features; 0 for none.
+      read_out: a residual step on (output, input) between tower and decoder.
       seen_bias: learn one scalar added to the logits of items among the user's last `seen_items`
         distinct ones.
       seen_items: how many distinct items that set holds; fixed, so that a served state has a
@@ -66,6 +68,8 @@ class ModelConfig:
     time_bumps: int = 0
     position_input: bool = False
     item_statistics: bool = False
+    item_factors: int = 0
+    read_out: bool = False
     seen_bias: bool = False
     seen_items: int = 512
     mix_rule: MixRule = "item"
@@ -86,6 +90,7 @@ class ModelConfig:
             self.time_bumps,
             "0, or 2 and more",
         )
+        _check(self.item_factors >= 0, "item_factors", self.item_factors, "0 or more")
         for name in ("embedding_dropout", "output_dropout"):
             _check(0 <= getattr(self, name) < 1, name, getattr(self, name), "a share in [0, 1)")
         _check(0 <= self.mix <= 1, "mix", self.mix, "a share in [0, 1]")

@@ -16,6 +16,7 @@ import numpy.typing as npt
 from tfhrnn.config import ModelConfig
 from tfhrnn.data.catalogue import FIRST_ITEM
 from tfhrnn.data.event_log import EventLog
+from tfhrnn.data.item_factors import item_factors
 
 
 @dataclass(frozen=True)
@@ -23,8 +24,8 @@ class TrainingFacts:
     """Facts of the training users.
 
     Attributes:
-      item_features: `[items, width]` float32 encoded features, then the statistics where the model
-        uses them.
+      item_features: `[items, width]` float32 encoded features, then the statistics and the factors
+        where the model uses them.
       item_counts: `[items]` int64 training events of each item; 0 makes it a cold item.
       feedback_mean: of the known feedback.
       feedback_std: of the same; 1 where it does not vary.
@@ -135,6 +136,9 @@ def training_facts(
         features = features[:, :0]
     if config.item_statistics:
         features = np.concatenate([features, item_statistics(log, users)], axis=1)
+    if config.item_factors:
+        factors = item_factors(log, users, config.item_factors)
+        features = np.concatenate([features, factors], axis=1)
     return TrainingFacts(
         item_features=features,
         item_counts=item_counts(log, users),

@@ -12,6 +12,7 @@ from tfhrnn.layers.embeddings import (
     UserEmbedding,
 )
 from tfhrnn.layers.losses import chunked_cross_entropy, chunked_ranks, seen_mask
+from tfhrnn.layers.read_out import ReadOut
 from tfhrnn.layers.towers import Control, State, Tower, tower
 
 __all__ = [
@@ -23,6 +24,7 @@ __all__ = [
     "ItemEmbedding",
     "LevelEmbedding",
     "PositionInput",
+    "ReadOut",
     "State",
     "TimeBumps",
     "Tower",

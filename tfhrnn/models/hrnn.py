@@ -28,6 +28,7 @@ from tfhrnn.layers.embeddings import (
     UserEmbedding,
 )
 from tfhrnn.layers.losses import Targets, chunked_cross_entropy, chunked_ranks, seen_mask
+from tfhrnn.layers.read_out import ReadOut
 from tfhrnn.layers.towers import Control, State, tower
 
 
@@ -111,6 +112,9 @@ class HRNN(tfrs.models.Model):
             dropout=config.output_dropout,
             seed=seed + 6,
         )
+        self.read_out = (
+            ReadOut(config.units, seed=seed + 8, name="read_out") if config.read_out else None
+        )
         self.output_dropout = tf.keras.layers.Dropout(
             config.output_dropout, seed=seed + 7, force_generator=True
         )
@@ -153,6 +157,8 @@ class HRNN(tfrs.models.Model):
         read = self.decoder.item_matrix()
         x = self.event_embedding(event, read[0], training=training)
         y, state = self.tower(x, Control(event.reset, event.level), state, training=training)
+        if self.read_out is not None:
+            y = self.read_out(y, x)
         scoring = read if mix is None else self.decoder.item_matrix(mix)
         return self.output_dropout(y, training=training), state, scoring
 
