@@ -41,7 +41,7 @@ class ModelConfig:
       time_bumps: radial bumps over the data's time range that encode the query time; 0 for none.
       position_input: read log(1 + steps since the user's start).
       item_statistics: add popularity, mean feedback and entry date to the item features.
-      item_factors: how many factors of the users' item sets to add to the item features; 0 for none.
+      item_factors: factors of the users' item sets to add to the item features; 0 for none.
       read_out: a residual step on (output, input) between tower and decoder.
       seen_bias: learn one scalar added to the logits of items among the user's last `seen_items`
         distinct ones.

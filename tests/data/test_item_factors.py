@@ -17,7 +17,7 @@ USERS, ITEMS = 30, 12
 def log(tmp_path_factory: pytest.TempPathFactory) -> EventLog:
     """Thirty users of nine random items each, in two camps; the last user alone has item 12."""
     random = np.random.default_rng(3)
-    rows = []
+    rows: list[tuple[str, str, int]] = []
     for user in range(USERS):
         camp = np.arange(6) + (user % 2) * 4
         for item in random.choice(camp, 9):  # repeats are common

@@ -34,8 +34,8 @@ def item_factors(
       factors: how many; fewer come back where users or items are not more than that.
 
     Returns:
-      `[items, factors]` float32, each column of deviation 1 and its largest entry positive, strongest
-      first; 0 for items that none of the users met.
+      `[items, factors]` float32, strongest first, each column of deviation 1 and its largest entry
+      positive; 0 for items that none of the users met.
 
     Source: latent semantic analysis, Deerwester et al. 1990; Sarwar et al. 2000 for recommenders.
     """

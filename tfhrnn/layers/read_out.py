@@ -1,4 +1,4 @@
-"""Between a tower and the decoder: a step of its own on what the tower says and what it just read."""
+"""Between tower and decoder: a step on what the tower says and what it has just read."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ class ReadOut(tf.keras.layers.Layer):
         )
 
     def call(self, y: tf.Tensor, x: tf.Tensor) -> tf.Tensor:
-        """Outputs `[..., units]` of a tower and the inputs `[..., width]` it read, to `[..., units]`."""
+        """A tower's outputs `[..., units]` and inputs `[..., width]` to `[..., units]`."""
         return y + self.outer(self.inner(tf.concat([y, tf.cast(x, y.dtype)], axis=-1)))
 
     def get_config(self) -> dict[str, Any]:
