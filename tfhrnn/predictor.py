@@ -19,13 +19,13 @@ from tfhrnn.data.catalogue import FIRST_ITEM, START, UNKNOWN, Catalogue
 from tfhrnn.data.features import FeatureSet, FeatureSpec
 from tfhrnn.data.sessions import gap_levels
 from tfhrnn.histories import Histories
-from tfhrnn.layers.towers import Control
 from tfhrnn.models.hrnn import HRNN
 
 
 class Events(NamedTuple):
-    """A window's inputs for `EventEmbedding`, `[batch, steps]` each (`user` with a width)."""
+    """A window's inputs for `HRNN.encode`, `[batch, steps]` each (`user` with a width)."""
 
+    reset: tf.Tensor
     item: tf.Tensor
     level: tf.Tensor
     gap: tf.Tensor
@@ -65,12 +65,11 @@ class Predictor(tf.Module):
         self.seen_bias = tf.Variable(
             0.0 if seen_bias is None else seen_bias, trainable=False, name="seen_bias"
         )
-        # Keras layers are kept out of the module's attributes (a lambda is not tracked), so that
-        # saving writes their variables and our graph instead of every layer's own functions.
-        layers = (model.event_embedding, model.tower)
-        self._layers = lambda: layers
+        # The model is kept out of the module's attributes (a lambda is not tracked), so that saving
+        # writes variables and our graph instead of every layer's own functions.
+        self._model = lambda: model
         self.layer_variables = [
-            v for layer in layers for v in layer.variables if v.dtype != tf.int64
+            v for layer in model.encoder_layers for v in layer.variables if v.dtype != tf.int64
         ]
         self.recommend = self._recommend_function()
 
@@ -166,12 +165,9 @@ class Predictor(tf.Module):
         with tf.control_dependencies(checks):
             index = tf.cast(self._index.lookup(history), tf.int32)
         events = self._events(index, length, inputs)
-        embed, tower = self._layers()
-        reset = tf.concat(
-            [tf.ones_like(events.gap[:, :1]), tf.zeros_like(events.gap[:, 1:])], axis=1
-        )
-        x = embed(events, self.weights)
-        y, _ = tower(x, Control(reset, events.level), tower.initial_state(tf.shape(history)[0]))
+        model = self._model()
+        state = model.tower.initial_state(tf.shape(history)[0])
+        y, _ = model.encode(events, self.weights, state)
         hidden = tf.cast(tf.gather(y, length, batch_dims=1), tf.float32)  # [batch, units]
         seen = self._seen(index, given)
         scores = tf.matmul(hidden, self.weights, transpose_b=True) + self.bias
@@ -213,6 +209,7 @@ class Predictor(tf.Module):
         ]
         user = tf.concat([tf.zeros([batch, 0]), *blocks], axis=1)  # [batch, width]
         return Events(
+            reset=tf.cast(step == 0, tf.float32),
             item=tf.concat([tf.fill([batch, 1], START), index], axis=1),
             level=tf.where(step == 0, self.start_level, level),
             gap=tf.cast(gap, tf.float32),

@@ -155,12 +155,23 @@ class HRNN(tfrs.models.Model):
         """
         # What is read is mixed as at inference: a λ drawn there as well is noise in every input.
         read = self.decoder.item_matrix()
-        x = self.event_embedding(event, read[0], training=training)
-        y, state = self.tower(x, Control(event.reset, event.level), state, training=training)
-        if self.read_out is not None:
-            y = self.read_out(y, x)
+        y, state = self.encode(event, read[0], state, training=training)
         scoring = read if mix is None else self.decoder.item_matrix(mix)
         return self.output_dropout(y, training=training), state, scoring
+
+    def encode(
+        self, event: Any, item_weights: tf.Tensor, state: State, *, training: bool = False
+    ) -> tuple[tf.Tensor, State]:
+        """From events to hidden states `[lanes, window, units]`, before the output dropout."""
+        x = self.event_embedding(event, item_weights, training=training)
+        y, state = self.tower(x, Control(event.reset, event.level), state, training=training)
+        return (y if self.read_out is None else self.read_out(y, x)), state
+
+    @property
+    def encoder_layers(self) -> list[tf.keras.layers.Layer]:
+        """The layers that `encode` goes through."""
+        layers = (self.event_embedding, self.tower, self.read_out)
+        return [layer for layer in layers if layer is not None]
 
     def call(self, batch: Any, training: bool = False) -> tf.Tensor:
         """Log-probabilities `[lanes, window, items]` of a window read from nothing, for looking."""
