@@ -174,8 +174,8 @@ def test_an_experiment_shows_its_rows_and_leaves_out_what_was_not_measured(
 ) -> None:
     asked: dict[str, Any] = {}
 
-    def run(log: Any, out: Path, *, seeds: int, say: Any) -> dict[str, Any]:
-        asked.update(out=out, seeds=seeds)
+    def run(log: Any, out: Path, *, seeds: int, jobs: int, say: Any) -> dict[str, Any]:
+        asked.update(out=out, seeds=seeds, jobs=jobs)
         say("seed 0, [RNN]: 250.0")
         many = {"ndcg_at_10": 0.0312, "epochs": 13.6, "seconds_per_epoch": 1.25}
         return {
@@ -192,13 +192,14 @@ def test_an_experiment_shows_its_rows_and_leaves_out_what_was_not_measured(
             asked["data"] = out
             return SimpleNamespace(name="ml-100k")
 
-    monkeypatch.setattr(ladder, "ablation", run)
+    monkeypatch.setattr(ladder, "run", run)
     monkeypatch.setattr(commands, "start_tensorflow", lambda: None)
     monkeypatch.setattr(commands, "load_movielens", lambda *_, **__: Tables())
-    words = ["experiment", "ablation", "--seeds", "2", "--out", str(tmp_path)]
+    words = ["experiment", "ablation", "--seeds", "2", "--jobs", "3", "--out", str(tmp_path)]
     screen, said = console()
     found = commands._experiment(build_parser().parse_args(words), screen)
-    assert asked == {"out": tmp_path / "ablation", "seeds": 2, "data": tmp_path / "data"}
+    place = {"out": tmp_path / "ablation", "data": tmp_path / "data"}
+    assert asked == {**place, "seeds": 2, "jobs": 3}
     assert [row["name"] for row in found["rows"]] == ["popularity", "[RNN]", "one"]
     text = said.getvalue()
     assert "seed 0, [RNN]: 250.0\n" in text
@@ -213,7 +214,8 @@ def test_an_experiment_shows_its_rows_and_leaves_out_what_was_not_measured(
     assert lines["one"] == ["one", "240.1", "0.0312", "14", "1.2"]
 
 
-def test_an_experiment_of_no_seeds_is_refused() -> None:
-    words = ["experiment", "ablation", "--seeds", "0"]
-    with pytest.raises(ConfigError, match="--seeds: got 0, expected 1 or more"):
+@pytest.mark.parametrize("option", ["--seeds", "--jobs"])
+def test_an_experiment_of_no_seeds_or_jobs_is_refused(option: str) -> None:
+    words = ["experiment", "ablation", option, "0"]
+    with pytest.raises(ConfigError, match=f"{option}: got 0, expected 1 or more"):
         commands._experiment(build_parser().parse_args(words), console()[0])

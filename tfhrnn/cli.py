@@ -192,6 +192,9 @@ def build_parser() -> argparse.ArgumentParser:
     experiment.add_argument("--source", default="auto", help="where MovieLens 100K comes from")
     experiment.add_argument("--seeds", type=int, default=3, help="how many (default 3)")
     experiment.add_argument(
+        "--jobs", type=int, default=1, help="trainings side by side, a process of one thread each"
+    )
+    experiment.add_argument(
         "--out",
         default="experiments",
         metavar="DIR",

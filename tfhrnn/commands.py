@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import importlib
 import json
 from pathlib import Path
 from typing import Any
@@ -261,29 +262,38 @@ def _export(arguments: argparse.Namespace, console: Console) -> dict[str, Any]:
 
 
 def _experiment(arguments: argparse.Namespace, console: Console) -> dict[str, Any]:
-    if arguments.seeds < 1:
-        raise ConfigError(f"--seeds: got {arguments.seeds}, expected 1 or more")
+    for option in ("seeds", "jobs"):
+        if getattr(arguments, option) < 1:
+            got = getattr(arguments, option)
+            raise ConfigError(f"--{option}: got {got}, expected 1 or more")
     start_tensorflow()
-    from tfhrnn.experiments.ablation import ablation
+    experiment = importlib.import_module(f"tfhrnn.experiments.{arguments.name}")
 
     out = Path(arguments.out)
     movielens = load_movielens("ml-100k", arguments.source, notify=console.print)
     log = movielens.write(out / "data")
-    found = ablation(
+    found = experiment.run(
         log,
         out / arguments.name,
         seeds=arguments.seeds,
+        jobs=arguments.jobs,
         say=lambda line: console.print(line, highlight=False, soft_wrap=True),
     )
     table = Table(
         title=f"{log.name}, {arguments.seeds} seeds, protocol {found['protocol']['hash']}"
     )
-    for column in ("model", "perplexity", "NDCG@10", "epochs", "s/epoch"):
+    for column in ("model", "perplexity", "HR@10", "NDCG@10", "MRR@10", "epochs", "s/epoch"):
         table.add_column(column, justify="left" if column == "model" else "right")
     for row in found["rows"]:
         error = row.get("standard_error", float("nan"))
         shown = [f"{row['perplexity']:.1f}" + (f" ± {error:.1f}" if error == error else "")]
-        for key, form in (("ndcg_at_10", ".4f"), ("epochs", ".0f"), ("seconds_per_epoch", ".1f")):
+        for key, form in (
+            ("hit_rate_at_10", ".4f"),
+            ("ndcg_at_10", ".4f"),
+            ("mrr_at_10", ".4f"),
+            ("epochs", ".0f"),
+            ("seconds_per_epoch", ".1f"),
+        ):
             shown.append(format(row[key], form) if key in row else "")
         table.add_row(row["name"], *shown)
     console.print(table)

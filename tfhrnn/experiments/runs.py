@@ -1,0 +1,183 @@
+"""Trains and judges named configurations over several seeds, resumably, and gathers a table.
+
+Each result is one JSON file, written when it is whole; what is done is read back, so a stopped
+experiment goes on where it was. Several can be trained side by side, each in a process of one
+thread, which gets more out of a few cores than one training does.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import math
+import multiprocessing
+import os
+import shutil
+from collections.abc import Callable, Mapping
+from concurrent.futures import ProcessPoolExecutor, as_completed
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from tfhrnn.config import Config
+from tfhrnn.data.event_log import EventLog
+from tfhrnn.data.files import whole_file
+from tfhrnn.data.split import Part, split_users
+from tfhrnn.errors import RunError
+from tfhrnn.evaluation.evaluate import figures, judge, judge_popularity, protocol_of
+from tfhrnn.protocol import Protocol, require_same
+from tfhrnn.recommender import HRNNRecommender
+
+
+def run_all(
+    log: EventLog,
+    configs: Mapping[str, Config],
+    out: Path,
+    *,
+    seeds: int = 3,
+    jobs: int = 1,
+    say: Callable[[str], None] = print,
+) -> dict[str, Any]:
+    """Trains what is not done yet and gathers the table.
+
+    Args:
+      log: the events; users are split by seed 0.
+      configs: a row's name to its configuration, of any seed.
+      out: folder of results, one JSON a row and seed.
+      seeds: how many, from 0.
+      jobs: trainings side by side.
+      say: is told of each result.
+
+    Returns:
+      `rows`, popularity first (name, perplexity mean, standard error over seeds where there are
+      several, validation perplexity, hit rate, NDCG, MRR, seconds an epoch, epochs) and `protocol`.
+
+    Raises:
+      RunError: `out` holds results of other settings.
+      ProtocolError: `out` holds results of other data.
+    """
+    out.mkdir(parents=True, exist_ok=True)
+    popularity, protocol = _popularity(log)
+    tasks = {
+        (seed, name): (
+            config.with_settings({"seed": seed}),
+            out / f"{index:02d}-seed-{seed}.json",
+        )
+        for seed in range(seeds)
+        for index, (name, config) in enumerate(configs.items())
+    }
+    # Records that cannot be used are found before hours of training, not after.
+    found = {
+        task: _read(path, config, protocol)
+        for task, (config, path) in tasks.items()
+        if path.is_file()
+    }
+    for task in found:
+        say(_line(task, found[task]))
+    missing = {task: given for task, given in tasks.items() if task not in found}
+    for task in _train_all(log, missing, jobs):
+        config, path = tasks[task]
+        found[task] = _read(path, config, protocol)
+        say(_line(task, found[task]))
+    rows: list[dict[str, Any]] = [{"name": "popularity", "seeds": 1, **popularity}]
+    rows += [_row(name, [found[seed, name] for seed in range(seeds)]) for name in configs]
+    return {"rows": rows, "protocol": protocol.to_dict()}
+
+
+def _line(task: tuple[int, str], record: dict[str, Any]) -> str:
+    seed, name = task
+    return f"seed {seed}, {name}: {record['perplexity']:.1f} in {record['epochs']} epochs"
+
+
+def _read(path: Path, config: Config, protocol: Protocol) -> dict[str, Any]:
+    record: dict[str, Any] = json.loads(path.read_text())
+    if Config.from_json(json.dumps(record["config"])) != config:
+        raise RunError(f"{path}: got a result of other settings; remove it or choose another --out")
+    require_same(Protocol.from_dict(record["protocol"]), protocol)
+    return record
+
+
+def _train_all(
+    log: EventLog, tasks: Mapping[tuple[int, str], tuple[Config, Path]], jobs: int
+) -> Any:
+    """Trains each task and yields it when its result stands."""
+    if jobs == 1 or len(tasks) < 2:
+        for task, (config, path) in tasks.items():
+            train_one(log, config, path)
+            yield task
+        return
+    spawn = multiprocessing.get_context("spawn")  # TensorFlow does not survive a fork
+    with ProcessPoolExecutor(jobs, mp_context=spawn, initializer=_use_one_thread) as pool:
+        running = {
+            pool.submit(_train_in_process, log.directory, config, path): task
+            for task, (config, path) in tasks.items()
+        }
+        try:
+            for future in as_completed(running):
+                future.result()
+                yield running[future]
+        except BaseException:
+            pool.shutdown(wait=False, cancel_futures=True)
+            raise
+
+
+def _use_one_thread() -> None:
+    os.environ["TF_NUM_INTRAOP_THREADS"] = os.environ["TF_NUM_INTEROP_THREADS"] = "1"
+
+
+def _train_in_process(directory: Path, config: Config, path: Path) -> None:
+    train_one(EventLog.open(directory), config, path)
+
+
+def train_one(log: EventLog, config: Config, path: Path) -> None:
+    """Trains, judges and stores one result; the run folder itself is not kept."""
+    run = path.with_suffix(".run")
+    shutil.rmtree(run, ignore_errors=True)
+    recommender = HRNNRecommender(config)
+    recommender.fit(log, run=run, verbose=0)
+    assert recommender.run is not None and recommender.model is not None
+    test = recommender.run.users(log, Part.TEST)
+    epochs = recommender.run.epochs()
+    record = {
+        **figures(judge(recommender.model, log, test, recommender.config)),
+        "validation_perplexity": float(epochs["val_perplexity"].cast(float).to_numpy().min()),
+        "epochs": len(epochs),
+        "seconds_per_epoch": float(np.median(epochs["seconds"].to_numpy())),
+        "parameters": int(sum(np.prod(v.shape) for v in recommender.model.trainable_variables)),
+        "state_bytes": int(recommender.model.tower.state_size_bytes),
+        "config": dataclasses.asdict(config),
+        "protocol": protocol_of(log, test, 0).to_dict(),
+    }
+    with whole_file(path) as temporary:
+        temporary.write_text(json.dumps(record, indent=2) + "\n")
+    shutil.rmtree(run, ignore_errors=True)
+
+
+def _popularity(log: EventLog) -> tuple[dict[str, float], Protocol]:
+    parts = split_users(log.num_users, 0)
+    test = np.flatnonzero(parts == Part.TEST)
+    counted = np.flatnonzero(parts != Part.TEST)
+    judged = figures(judge_popularity(log, test, counted, log.thresholds))
+    return _shown(judged), protocol_of(log, test, 0)
+
+
+def _shown(figures: Mapping[str, Any]) -> dict[str, float]:
+    names = {"perplexity": "perplexity", "hit_rate": "hit_rate_at_10", "ndcg": "ndcg_at_10"}
+    return {shown: float(figures[name]) for name, shown in {**names, "mrr": "mrr_at_10"}.items()}
+
+
+def _row(name: str, records: list[dict[str, Any]]) -> dict[str, Any]:
+    values = np.array([record["perplexity"] for record in records])
+    shown = [_shown(record) for record in records]
+    row: dict[str, Any] = {"name": name, "seeds": len(values)}
+    row |= {key: float(np.mean([one[key] for one in shown])) for key in shown[0]}
+    if len(values) > 1:
+        row["standard_error"] = float(values.std(ddof=1) / math.sqrt(len(values)))
+    return row | {
+        "validation_perplexity": float(np.mean([r["validation_perplexity"] for r in records])),
+        "epochs": float(np.mean([r["epochs"] for r in records])),
+        "seconds_per_epoch": float(np.median([r["seconds_per_epoch"] for r in records])),
+        "parameters": records[0]["parameters"],
+        "state_bytes": records[0]["state_bytes"],
+    }
