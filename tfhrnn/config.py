@@ -41,7 +41,7 @@ class ModelConfig:
       time_bumps: radial bumps over the data's time range that encode the query time; 0 for none.
       position_input: read log(1 + steps since the user's start).
       item_statistics: add popularity, mean feedback and entry date to the item features.
-      item_factors: factors of the users' item sets to add to the item features; 0 for none.
+      item_factors: factors of which items stand near each other, added to the item features.
       read_out: a residual step on (output, input) between tower and decoder.
       seen_bias: learn one scalar added to the logits of items among the user's last `seen_items`
         distinct ones.
@@ -131,9 +131,9 @@ class TrainingConfig:
     """
 
     epochs: int = 14
-    batch_size: int = 16
-    bptt: int = 64
-    learning_rate: float = 8e-3
+    batch_size: int = 32
+    bptt: int = 32
+    learning_rate: float = 1e-2
     final_learning_rate: float = 0.02
     weight_decay: float = 0.05
     clip_norm: float = 1.0
@@ -239,14 +239,16 @@ PRESETS: dict[str, dict[str, object]] = {
         "layers": 2,
         "item_features": True,
         "item_statistics": True,
+        "item_factors": 32,
+        "read_out": True,
         "gap_inputs": True,
         "time_bumps": 16,
         "position_input": True,
         "seen_bias": True,
         "shuffle_ties": True,
         "tied_targets": 8,
-        "epochs": 28,
-        "patience": 8,
+        "epochs": 20,
+        "patience": 6,
     },
 }
 

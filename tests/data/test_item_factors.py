@@ -1,4 +1,4 @@
-"""Item factors, against a dense decomposition and what it must not depend on."""
+"""Item factors, against a dense decomposition counted pair by pair, and what they must not read."""
 
 from __future__ import annotations
 
@@ -10,42 +10,44 @@ import pytest
 from tfhrnn.data.event_log import EventLog, write_event_log
 from tfhrnn.data.item_factors import item_factors
 
-USERS, ITEMS = 30, 12
+USERS, ITEMS, EVENTS = 30, 12, 50
 
 
 @pytest.fixture(scope="module")
 def log(tmp_path_factory: pytest.TempPathFactory) -> EventLog:
-    """Thirty users of nine random items each, in two camps; the last user alone has item 12."""
+    """Thirty users of fifty random events each, in two camps; the last user alone has item 12."""
     random = np.random.default_rng(3)
     rows: list[tuple[str, str, int]] = []
     for user in range(USERS):
         camp = np.arange(6) + (user % 2) * 4
-        for item in random.choice(camp, 9):  # repeats are common
+        for item in random.choice(camp, EVENTS):
             rows.append((str(user), f"i{item:02d}", len(rows)))
     rows.append((str(USERS), f"i{ITEMS}", len(rows)))
     rows.append((str(USERS), "i00", len(rows)))
     frame = pl.DataFrame(rows, schema=["user_id", "item_id", "timestamp"], orient="row")
-    return write_event_log(frame, tmp_path_factory.mktemp("factors") / "log")
+    return write_event_log(frame, tmp_path_factory.mktemp("factors") / "log", keep_duplicates=True)
 
 
 def dense(log: EventLog, users: npt.NDArray[np.int64]) -> npt.NDArray[np.float64]:
-    """The matrix of the docstring, cell by cell."""
-    sets = [set((np.asarray(log.item[log.events_of(u)]) - 2).tolist()) for u in users]
-    counts = [sum(item in own for own in sets) for item in range(log.num_items)]
-    return np.array(
-        [
-            [(item in own) / np.sqrt(len(own) * (counts[item] + 10)) for item in range(len(counts))]
-            for own in sets
-        ]
-    )
+    """The matrix of the docstring, pair of events by pair of events."""
+    counts = np.zeros((log.num_items, log.num_items))
+    for user in users:
+        items = (np.asarray(log.item[log.events_of(int(user))]) - 2).tolist()
+        for at, one in enumerate(items):
+            for other in items[at + 1 : at + 41]:
+                counts[one, other] += 1
+                counts[other, one] += 1
+    total = counts.sum(axis=1) + 1
+    expected = np.outer(total, total) / total.sum()
+    return np.where(counts > 0, np.maximum(np.log((counts + 1) / (expected + 1)), 0), 0)
 
 
-def test_the_factors_span_what_the_leading_singular_vectors_span(log: EventLog) -> None:
+def test_the_factors_are_the_leading_singular_vectors(log: EventLog) -> None:
     users = np.arange(USERS)
     found = item_factors(log, users, 3)
     assert found.shape == (log.num_items, 3) and found.dtype == np.float32
-    _, _, vectors = np.linalg.svd(dense(log, users), full_matrices=False)
-    for column, vector in zip(found.T, vectors, strict=False):
+    vectors, _, _ = np.linalg.svd(dense(log, users))
+    for column, vector in zip(found.T, vectors.T, strict=False):
         cosine = abs(column @ vector) / np.linalg.norm(column)
         assert cosine == pytest.approx(1.0, abs=1e-5)
 
@@ -58,12 +60,18 @@ def test_columns_have_deviation_one_and_a_positive_largest_entry(log: EventLog) 
 
 def test_items_that_nobody_met_and_users_left_out_count_for_nothing(log: EventLog) -> None:
     found = item_factors(log, np.arange(USERS), 3)
-    np.testing.assert_allclose(found[-1], 0, atol=1e-6)  # only the user left out has it
+    assert (found[-1] == 0).all()  # only the user left out has it
     again = item_factors(log, np.arange(USERS)[::-1], 3)
     np.testing.assert_allclose(found, again, atol=1e-4)
 
 
+def test_camps_are_told_apart(log: EventLog) -> None:
+    found = item_factors(log, np.arange(USERS), 2)
+    one, other = found[:4], found[6:10]  # items of one camp only
+    within = np.linalg.norm(one - one.mean(axis=0), axis=1).max()
+    assert np.linalg.norm(one.mean(axis=0) - other.mean(axis=0)) > 4 * within
+
+
 def test_small_data_give_fewer_factors_or_none(log: EventLog) -> None:
-    assert item_factors(log, np.arange(4), 10).shape == (log.num_items, 3)
-    assert item_factors(log, np.array([0]), 10).shape == (log.num_items, 0)
+    assert item_factors(log, np.arange(4), 99).shape == (log.num_items, log.num_items - 1)
     assert item_factors(log, np.array([], np.int64), 10).shape == (log.num_items, 0)

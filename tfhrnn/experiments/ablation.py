@@ -45,7 +45,9 @@ LADDER = (
         {"gap_inputs": True, "time_bumps": 16, "position_input": True},
     ),
     Rung("+ item statistics", {"item_statistics": True}),
-    Rung("+ two layers, 28 epochs (best)", dict(PRESETS["best"])),
+    Rung("+ item factors", {"item_factors": 32}),
+    Rung("+ read-out", {"read_out": True}),
+    Rung("+ two layers, 20 epochs (best)", dict(PRESETS["best"])),
 )
 
 
