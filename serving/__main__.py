@@ -5,6 +5,7 @@ Flags are called as tensorflow_model_server's are, where it has them.
 
 import argparse
 import logging
+import os
 import signal
 import sys
 import threading
@@ -25,6 +26,7 @@ _WHAT_THIS_IS = (
 def main(arguments: Sequence[str] | None = None) -> int:
     """Serves until SIGTERM or SIGINT; returns the exit code, 0 or 130."""
     flags = _parser().parse_args(arguments)
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")  # as the first model brings TensorFlow
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s")
     print(_WHAT_THIS_IS, flush=True)
     try:

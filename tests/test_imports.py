@@ -15,14 +15,14 @@ ROOT = Path(__file__).parents[1]
 
 # A module may import from its own stage and from those above it, and of its siblings only itself.
 STAGES = (
-    ("errors", "protocol", "config"),
+    ("errors", "protocol", "config", "startup"),
     ("data", "layers"),
     ("models", "run_folder", "histories"),
     ("training", "predictor"),
     ("export", "evaluation"),
     ("recommender",),
     ("quickstart", "experiments"),
-    ("startup", "commands", "cli", "__main__"),
+    ("commands", "cli", "__main__"),
 )
 STAGE = {name: stage for stage, names in enumerate(STAGES) for name in names}
 SIBLINGS = {frozenset(("data", "layers"))}

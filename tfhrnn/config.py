@@ -130,12 +130,12 @@ class TrainingConfig:
       seed: of users' order, ties, weights, dropout and λ.
     """
 
-    epochs: int = 14
+    epochs: int = 12
     batch_size: int = 32
     bptt: int = 32
     learning_rate: float = 1e-2
     final_learning_rate: float = 0.02
-    weight_decay: float = 0.05
+    weight_decay: float = 0.3
     clip_norm: float = 1.0
     patience: int = 5
     shuffle_ties: bool = False

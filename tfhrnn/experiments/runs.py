@@ -11,7 +11,6 @@ import dataclasses
 import json
 import math
 import multiprocessing
-import os
 import shutil
 from collections.abc import Callable, Mapping
 from concurrent.futures import ProcessPoolExecutor, as_completed
@@ -28,6 +27,7 @@ from tfhrnn.errors import RunError
 from tfhrnn.evaluation.evaluate import figures, judge, judge_popularity, protocol_of
 from tfhrnn.protocol import Protocol, require_same
 from tfhrnn.recommender import HRNNRecommender
+from tfhrnn.startup import start_tensorflow_on_one_thread
 
 
 def run_all(
@@ -108,7 +108,8 @@ def _train_all(
             yield task
         return
     spawn = multiprocessing.get_context("spawn")  # TensorFlow does not survive a fork
-    with ProcessPoolExecutor(jobs, mp_context=spawn, initializer=_use_one_thread) as pool:
+    start = start_tensorflow_on_one_thread
+    with ProcessPoolExecutor(jobs, mp_context=spawn, initializer=start) as pool:
         running = {
             pool.submit(_train_in_process, log.directory, config, path): task
             for task, (config, path) in tasks.items()
@@ -120,10 +121,6 @@ def _train_all(
         except BaseException:
             pool.shutdown(wait=False, cancel_futures=True)
             raise
-
-
-def _use_one_thread() -> None:
-    os.environ["TF_NUM_INTRAOP_THREADS"] = os.environ["TF_NUM_INTEROP_THREADS"] = "1"
 
 
 def _train_in_process(directory: Path, config: Config, path: Path) -> None:
