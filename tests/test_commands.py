@@ -44,21 +44,21 @@ def test_a_pair_without_name_or_equals_sign_is_shown(text: str) -> None:
 
 @given(st.lists(st.text(max_size=8), max_size=5))
 def test_any_ids_can_be_written_as_a_json_list(ids: list[str]) -> None:
-    assert commands._list(json.dumps(ids), "--history") == ids
-    assert commands._list("  " + json.dumps(ids, ensure_ascii=False), "--history") == ids
+    assert commands._ids(json.dumps(ids), "--history") == ids
+    assert commands._ids("  " + json.dumps(ids, ensure_ascii=False), "--history") == ids
 
 
 @given(st.lists(st.text(min_size=1, max_size=8).filter(lambda text: "," not in text)))
 def test_ids_without_commas_can_be_written_with_commas_between(ids: list[str]) -> None:
     text = ",".join(ids)
     if not text.lstrip().startswith("["):
-        assert commands._list(text, "--history") == ids
+        assert commands._ids(text, "--history") == ids
 
 
 @pytest.mark.parametrize("text", ["[", '["a" "b"]', "[/b],[bold]", "[a]"])
 def test_a_broken_json_list_is_shown(text: str) -> None:
     with pytest.raises(ConfigError) as caught:
-        commands._list(text, "--history")
+        commands._ids(text, "--history")
     assert str(caught.value).startswith(f"--history: got {text!r}, expected a JSON list: ")
 
 

@@ -21,7 +21,7 @@ STAGES = (
     ("training", "predictor"),
     ("export", "evaluation"),
     ("recommender",),
-    ("quickstart", "experiments"),
+    ("quickstart", "experiments", "choices"),
     ("commands", "cli", "__main__"),
 )
 STAGE = {name: stage for stage, names in enumerate(STAGES) for name in names}

@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from typing import NoReturn
 
 import tfhrnn
-from tfhrnn.config import PRESETS
+from tfhrnn.config import LOSS_NAMES, PRESETS, TOWER_NAMES
 from tfhrnn.errors import TfhrnnError
 
 
@@ -185,10 +185,11 @@ def build_parser() -> argparse.ArgumentParser:
     )
     export.add_argument("--run", required=True, metavar="DIR", help="a trained run")
     export.add_argument("--out", required=True, metavar="DIR", help="the model's base path")
+    command("list", "every preset, tower, loss and setting, a line each", "list")
     experiment = command(
         "experiment", "run one of the experiments of the README", "experiment ablation --seeds 3"
     )
-    experiment.add_argument("name", choices=["ablation"])
+    experiment.add_argument("name", choices=["ablation", "towers", "losses"])
     experiment.add_argument("--source", default="auto", help="where MovieLens 100K comes from")
     experiment.add_argument("--seeds", type=int, default=3, help="how many (default 3)")
     experiment.add_argument(
@@ -209,7 +210,9 @@ def _training_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="KEY=VALUE",
         action="append",
         default=[],
-        help="change a setting, such as units=64",
+        help="change a setting, such as units=64; "
+        f"tower is one of {', '.join(TOWER_NAMES)}; loss one of {', '.join(LOSS_NAMES)}; "
+        "`python -m tfhrnn list` tells them all",
     )
     parser.add_argument("--seed", type=int, help="of weights, order and dropout (default 0)")
 

@@ -206,11 +206,9 @@ def _recommend(arguments: argparse.Namespace, console: Console) -> dict[str, Any
     from tfhrnn.recommender import HRNNRecommender
 
     recommender = HRNNRecommender.load(arguments.run)
-    history = _list(arguments.history, "--history")
+    history = _ids(arguments.history, "--history")
     times = (
-        None
-        if arguments.times is None
-        else [[_whole(t) for t in _list(arguments.times, "--times")]]
+        None if arguments.times is None else [[_whole(t) for t in _ids(arguments.times, "--times")]]
     )
     found = recommender.recommend(
         [history],
@@ -259,6 +257,19 @@ def _export(arguments: argparse.Namespace, console: Console) -> dict[str, Any]:
         soft_wrap=True,
     )
     return {"export_dir": str(folder.parent), "version": int(folder.name)}
+
+
+def _list(arguments: argparse.Namespace, console: Console) -> dict[str, Any]:
+    start_tensorflow()
+    from tfhrnn.choices import choices
+
+    found = choices()
+    for title, lines in found.items():
+        table = Table("name", "what it is", title=title, title_justify="left")
+        for name, line in lines.items():
+            table.add_row(name, line)
+        console.print(table)
+    return found
 
 
 def _experiment(arguments: argparse.Namespace, console: Console) -> dict[str, Any]:
@@ -339,7 +350,7 @@ def _pairs(texts: list[str], option: str) -> list[tuple[str, str]]:
     return pairs
 
 
-def _list(text: str, option: str) -> list[str]:
+def _ids(text: str, option: str) -> list[str]:
     """A comma-separated list, or a JSON list."""
     if text.lstrip().startswith("["):
         try:

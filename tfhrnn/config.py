@@ -15,7 +15,12 @@ from typing import Any, Literal, get_args, get_origin, get_type_hints
 
 from tfhrnn.errors import ConfigError
 
-MixRule = Literal["item", "update", "fixed"]
+TowerName = Literal["gru", "lstm", "hgru", "tcn", "rnn_tcn", "transformer", "linear_recurrence"]
+TOWER_NAMES: tuple[str, ...] = get_args(TowerName)
+LossName = Literal["full_softmax", "sampled_softmax", "in_batch", "bpr_max", "gbce"]
+LOSS_NAMES: tuple[str, ...] = get_args(LossName)
+RatingTraining = Literal["none", "joint", "detached"]
+MixRule = Literal["item", "update", "beta", "bernoulli", "fixed"]
 
 
 def _check(ok: bool, name: str, value: object, expected: str) -> None:
@@ -29,6 +34,7 @@ class ModelConfig:
 
     Attributes:
       tower: the sequence model's name in `tfhrnn.layers.tower`.
+      tower_options: the tower's own options, such as "context=128,heads=4".
       units: width of the tower's hidden state and of the item embeddings.
       layers: towers stacked on each other.
       tied: one item matrix for input and decoder (half the parameters; better on small data).
@@ -43,11 +49,14 @@ class ModelConfig:
       item_statistics: add popularity, mean feedback and entry date to the item features.
       item_factors: factors of which items stand near each other, added to the item features.
       read_out: a residual step on (output, input) between tower and decoder.
+      rating: the head that predicts the feedback of a given item: none, trained jointly with the
+        tower, or detached, so that it changes nothing about the recommendations.
       seen_bias: learn one scalar added to the logits of items among the user's last `seen_items`
         distinct ones.
       seen_items: how many distinct items that set holds; fixed, so that a served state has a
         bounded size.
-      mix_rule: how λ is drawn in training: per item, one per update, or not at all.
+      mix_rule: how λ is drawn in training: uniform per item, uniform and one per update, U-shaped
+        (Beta(½, ½)) or 0 or 1 per item, or not at all.
       mix: λ of known items at inference (cold ones take 1), and everywhere if the rule is "fixed".
       level_width: width of the level embedding.
       feature_width: width of the feedback and user embeddings.
@@ -55,7 +64,8 @@ class ModelConfig:
       output_dropout: share of the tower's outputs dropped before the decoder.
     """
 
-    tower: str = "gru"
+    tower: TowerName = "gru"
+    tower_options: str = ""
     units: int = 128
     layers: int = 1
     tied: bool = True
@@ -70,6 +80,7 @@ class ModelConfig:
     item_statistics: bool = False
     item_factors: int = 0
     read_out: bool = False
+    rating: RatingTraining = "none"
     seen_bias: bool = False
     seen_items: int = 512
     mix_rule: MixRule = "item"
@@ -113,6 +124,8 @@ class TrainingConfig:
     """How the network is trained.
 
     Attributes:
+      loss: the training loss's name in `tfhrnn.layers.make_loss`; judging is always exact.
+      loss_options: the loss's own options, such as "negatives=512,sampler=popularity".
       epochs: passes over the training users; the learning rate follows a half cosine over them.
       batch_size: lanes read side by side.
       bptt: steps between cuts of the gradient.
@@ -127,9 +140,12 @@ class TrainingConfig:
       unknown_rate: share of input ids replaced by the unknown item, so that its embedding is
         trained.
       seen_bias_rate: the seen-item scalar's learning rate as a multiple of the others'.
+      rating_weight: what the ranking head's loss counts beside the softmax's.
       seed: of users' order, ties, weights, dropout and λ.
     """
 
+    loss: LossName = "full_softmax"
+    loss_options: str = ""
     epochs: int = 12
     batch_size: int = 32
     bptt: int = 32
@@ -142,6 +158,7 @@ class TrainingConfig:
     tied_targets: int = 1
     unknown_rate: float = 0.005
     seen_bias_rate: float = 8.0
+    rating_weight: float = 0.2
     seed: int = 0
 
     def __post_init__(self) -> None:
@@ -149,7 +166,7 @@ class TrainingConfig:
             _check(
                 getattr(self, name) >= 1, name, getattr(self, name), "a whole number of at least 1"
             )
-        for name in ("learning_rate", "clip_norm", "seen_bias_rate"):
+        for name in ("learning_rate", "clip_norm", "seen_bias_rate", "rating_weight"):
             _check(getattr(self, name) > 0, name, getattr(self, name), "a positive number")
         _check(self.weight_decay >= 0, "weight_decay", self.weight_decay, "0 or a positive number")
         _check(0 <= self.unknown_rate < 1, "unknown_rate", self.unknown_rate, "a share in [0, 1)")

@@ -166,9 +166,10 @@ class Predictor(tf.Module):
             index = tf.cast(self._index.lookup(history), tf.int32)
         events = self._events(index, length, inputs)
         model = self._model()
+        flush = model.tower.flush_steps
         state = model.tower.initial_state(tf.shape(history)[0])
-        y, _ = model.encode(events, self.weights, state)
-        hidden = tf.cast(tf.gather(y, length, batch_dims=1), tf.float32)  # [batch, units]
+        y, _ = model.encode(_led(events, flush), self.weights, state)
+        hidden = tf.cast(tf.gather(y, length + flush, batch_dims=1), tf.float32)  # [batch, units]
         seen = self._seen(index, given)
         scores = tf.matmul(hidden, self.weights, transpose_b=True) + self.bias
         scores += self.seen_bias * tf.cast(seen, tf.float32)
@@ -233,6 +234,14 @@ class Predictor(tf.Module):
             :, -1:
         ]  # the size-th most recent item's last place, or -1
         return last >= tf.maximum(oldest, 0)
+
+
+def _led(events: Events, flush: int) -> Events:
+    """Events led by `flush` repeats of the first one, the very first alone resetting."""
+    if not flush:
+        return events
+    led = Events(*(tf.concat([tf.repeat(x[:, :1], flush, axis=1), x], axis=1) for x in events))
+    return led._replace(reset=tf.pad(events.reset, [[0, 0], [0, flush]]))
 
 
 class _FeatureEncoder(tf.Module):

@@ -28,7 +28,11 @@ from tfhrnn.errors import RunError
 from tfhrnn.models.hrnn import HRNN
 from tfhrnn.run_folder import RunFolder
 
-COLUMNS = ("epoch", "loss", "perplexity", "val_loss", "val_perplexity", "learning_rate", "seconds")
+# rmse stands only where the model has a ranking head.
+COLUMNS = (
+    *("epoch", "loss", "perplexity", "rmse", "val_loss", "val_perplexity", "val_rmse"),
+    *("learning_rate", "seconds"),
+)
 # Biases and scalars; their decay would pull popularity and the seen-item term towards 0.
 NOT_DECAYED = ("bias", "feature_slope")
 
@@ -41,6 +45,9 @@ def build_model(config: Config, facts: TrainingFacts) -> HRNN:
         lanes=config.training.batch_size,
         seed=config.training.seed,
         seen_bias_rate=config.training.seen_bias_rate,
+        loss=config.training.loss,
+        loss_options=config.training.loss_options,
+        rating_weight=config.training.rating_weight,
     )
 
 
@@ -191,6 +198,8 @@ def create_variables(model: HRNN) -> None:
     """Reads one blank step a lane, so that all variables exist."""
     blank = Batch.blank(model.lanes, 1, user_width=model.facts.user_width)
     model.hidden(Batch(*map(tf.constant, blank)), tuple(model.carried))
+    if model.rating is not None:
+        model.rate(tf.zeros([1, model.config.units]), tf.zeros([1], tf.int32))
 
 
 def train(

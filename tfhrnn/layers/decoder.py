@@ -23,8 +23,8 @@ class Decoder(tf.keras.layers.Layer):
         everywhere.
       cold: `[items]` bool, items without training events, scored at λ = 1.
       mix: λ of the other items at inference.
-      mix_rule: "item" draws λ_j ~ U(0, 1) for each item, "update" one for all, "fixed" always takes
-        `mix`.
+      mix_rule: "item" draws λ_j ~ U(0, 1) for each item, "update" one for all, "beta" λ_j ~
+        Beta(½, ½), "bernoulli" 0 or 1 with equal chance, "fixed" always takes `mix`.
       log_popularity: `[items]` float32 start of the ID bias b_j.
       seen_bias: start of the seen-item scalar; None leaves it out.
       seen_bias_rate: multiplies the scalar's learning rate.
@@ -117,13 +117,34 @@ class Decoder(tf.keras.layers.Layer):
             return tf.fill([self.num_items], self.mix)
         if self.mix_rule == "update":
             return tf.fill([self.num_items], self._generator.uniform([]))
-        return self._generator.uniform([self.num_items])
+        drawn = self._generator.uniform([self.num_items])
+        if self.mix_rule == "bernoulli":
+            return tf.round(drawn)
+        if self.mix_rule == "beta":
+            # The arcsine law's quantiles: Beta(1/2, 1/2) from a uniform draw.
+            return tf.square(tf.sin(drawn * (np.pi / 2)))
+        return drawn
 
     def feature_embeddings(self, features: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-        """w(f) `[rows, units]` and b(f) `[rows]` of encoded features `[rows, width]`."""
+        """w(f) `[rows, units]` and b(f) `[rows]` of encoded features `[rows, width]`, of any rank."""
         features = tf.cast(features, self.feature_weights.dtype)
-        weights = tf.matmul(features, self.feature_weights) + self.feature_center
+        weights = tf.tensordot(features, self.feature_weights, axes=1) + self.feature_center
         return weights, tf.linalg.matvec(features, self.feature_slope) + self.feature_bias
+
+    def item_vectors(self, columns: tf.Tensor) -> tf.Tensor:
+        """What a head reads of items: ID embedding ⊕ feature embedding, without λ.
+
+        Args:
+          columns: int32 columns of the item matrix, of any shape.
+
+        Returns:
+          `[..., 2 · units]` float32, `[..., units]` where there are no features.
+        """
+        rows = tf.gather(tf.convert_to_tensor(self.id_weights), columns)
+        if not self.has_features:
+            return rows
+        by_features, _ = self.feature_embeddings(tf.gather(self.features, columns))
+        return tf.concat([rows, by_features], axis=-1)
 
     def item_matrix(self, mix: tf.Tensor | None = None) -> tuple[tf.Tensor, tf.Tensor]:
         """The rows that score every item.

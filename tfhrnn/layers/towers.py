@@ -13,7 +13,13 @@ import tensorflow as tf
 
 from tfhrnn.errors import ConfigError
 from tfhrnn.layers.control import Control, State
-from tfhrnn.layers.rnn import GRUTower
+from tfhrnn.layers.hgru import HGRUTower
+from tfhrnn.layers.linear_recurrence import LinearRecurrenceTower
+from tfhrnn.layers.options import parse_options
+from tfhrnn.layers.rnn import GRUTower, LSTMTower
+from tfhrnn.layers.rnn_tcn import RNNTCNTower
+from tfhrnn.layers.tcn import TCNTower
+from tfhrnn.layers.transformer import TransformerTower
 
 __all__ = ["TOWERS", "Control", "State", "Tower", "tower"]
 
@@ -37,7 +43,18 @@ class Tower(Protocol):
         """From `[lanes, window, width]` to `[lanes, window, units]` and the last step's state."""
 
 
-TOWERS: dict[str, Any] = {"gru": GRUTower}
+TOWERS: dict[str, Any] = {
+    "gru": GRUTower,
+    "hgru": HGRUTower,
+    "linear_recurrence": LinearRecurrenceTower,
+    "lstm": LSTMTower,
+    "rnn_tcn": RNNTCNTower,
+    "tcn": TCNTower,
+    "transformer": TransformerTower,
+}
+
+# What every tower takes from the model's own settings.
+_COMMON = ("units", "layers", "dropout", "seed")
 
 
 def tower(name: str, *, units: int, **options: Any) -> Any:
@@ -54,3 +71,14 @@ def tower(name: str, *, units: int, **options: Any) -> Any:
     if name not in TOWERS:
         raise ConfigError(f"no tower named {name!r}; there are: {', '.join(TOWERS)}")
     return TOWERS[name](units=units, **options)
+
+
+def tower_options(name: str, text: str) -> dict[str, Any]:
+    """A tower's own options from text, such as "context=128,heads=4".
+
+    Raises:
+      ConfigError: there is no such tower, option or value.
+    """
+    if name not in TOWERS:
+        raise ConfigError(f"no tower named {name!r}; there are: {', '.join(TOWERS)}")
+    return parse_options(f"tower {name}", TOWERS[name], text, taken=_COMMON)

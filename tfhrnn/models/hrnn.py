@@ -15,6 +15,7 @@ import tensorflow_recommenders as tfrs
 
 from tfhrnn.config import ModelConfig
 from tfhrnn.data.facts import TrainingFacts
+from tfhrnn.errors import ConfigError
 from tfhrnn.layers.decoder import Decoder
 from tfhrnn.layers.embeddings import (
     FIRST_COLUMN,
@@ -27,9 +28,11 @@ from tfhrnn.layers.embeddings import (
     TimeBumps,
     UserEmbedding,
 )
-from tfhrnn.layers.losses import Targets, chunked_cross_entropy, chunked_ranks, seen_mask
+from tfhrnn.layers.losses import Targets, chunked_ranks, seen_mask
+from tfhrnn.layers.rating import RatingHead, RatingTask
 from tfhrnn.layers.read_out import ReadOut
-from tfhrnn.layers.towers import Control, State, tower
+from tfhrnn.layers.sampled_losses import loss_options_of, make_loss
+from tfhrnn.layers.towers import Control, State, tower, tower_options
 
 
 class Perplexity(tf.keras.metrics.Mean):
@@ -49,6 +52,9 @@ class HRNN(tfrs.models.Model):
       lanes: lanes of the batches given to `fit`; scoring takes any number.
       seed: of weights, dropout and λ.
       seen_bias_rate: the seen-item scalar's learning rate as a multiple of the others'.
+      loss: the training loss's name in `tfhrnn.layers.make_loss`.
+      loss_options: its own options, as text.
+      rating_weight: what the ranking head's loss counts beside it.
 
     Source: Ma and Narayanaswamy, section 2 and Figure 2.
     """
@@ -61,6 +67,9 @@ class HRNN(tfrs.models.Model):
         lanes: int,
         seed: int = 0,
         seen_bias_rate: float = 1.0,
+        loss: str = "full_softmax",
+        loss_options: str = "",
+        rating_weight: float = 1.0,
     ) -> None:
         super().__init__(name="hrnn")
         self.config, self.facts, self.lanes = config, facts, lanes
@@ -111,12 +120,34 @@ class HRNN(tfrs.models.Model):
             layers=config.layers,
             dropout=config.output_dropout,
             seed=seed + 6,
+            **tower_options(config.tower, config.tower_options),
+        )
+        self.training_loss = make_loss(
+            loss,
+            item_counts=facts.item_counts,
+            seed=seed + 9,
+            **loss_options_of(loss, loss_options),
         )
         self.read_out = (
             ReadOut(config.units, seed=seed + 8, name="read_out") if config.read_out else None
         )
         self.output_dropout = tf.keras.layers.Dropout(
             config.output_dropout, seed=seed + 7, force_generator=True
+        )
+        self.rating = (
+            RatingHead(
+                config.units,
+                mean=facts.feedback_mean,
+                std=facts.feedback_std,
+                seed=seed + 10,
+                name="rating",
+            )
+            if config.rating != "none"
+            else None
+        )
+        self.rating_weight = rating_weight
+        self.rating_task = (
+            None if self.rating is None else RatingTask(self.rating, joint=config.rating == "joint")
         )
         # Kept between windows; each replica of a distribution strategy has its own lanes and so its
         # own copy.
@@ -136,7 +167,8 @@ class HRNN(tfrs.models.Model):
     @property
     def metrics(self) -> list[tf.keras.metrics.Metric]:
         """Means over an epoch's targets, reset at each epoch and before each validation."""
-        return [self.loss_metric, self.perplexity_metric]
+        own = [self.loss_metric, self.perplexity_metric]
+        return own if self.rating_task is None else [*own, self.rating_task.rmse]
 
     def hidden(
         self, event: Any, state: State, *, mix: tf.Tensor | None = None, training: bool = False
@@ -188,6 +220,13 @@ class HRNN(tfrs.models.Model):
 
     def judge(self, batch: Any, state: State) -> tuple[tf.Tensor, tf.Tensor, State]:
         """Log-probability and rank (from 0) of each next item, `[lanes, window]`, and the state."""
+        log_p, ranks, _, state = self.judge_hidden(batch, state)
+        return log_p, ranks, state
+
+    def judge_hidden(
+        self, batch: Any, state: State
+    ) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor, State]:
+        """As `judge`, with the hidden states `[lanes, window, units]` before the last."""
         hidden, state, (weights, bias) = self.hidden(batch, state)
         seen_bias = self.decoder.seen_bias
         stays = None if seen_bias is None else self._stays(batch)
@@ -199,7 +238,7 @@ class HRNN(tfrs.models.Model):
             stays=stays,
             seen_bias=seen_bias,
         )
-        return log_p, ranks, state
+        return log_p, ranks, hidden, state
 
     def compute_loss(self, inputs: Any, training: bool = False) -> tf.Tensor:
         """Mean −log p of a window's weighted targets; carries the state and updates the metrics."""
@@ -209,7 +248,7 @@ class HRNN(tfrs.models.Model):
                 inputs, tuple(self.carried), mix=mix, training=True
             )
             seen_bias = self.decoder.seen_bias
-            total, nats = chunked_cross_entropy(
+            total, nats = self.training_loss(
                 hidden,
                 weights,
                 bias,
@@ -219,13 +258,44 @@ class HRNN(tfrs.models.Model):
                 seen_bias=seen_bias,
             )
         else:
-            log_p, _, state = self.judge(inputs, tuple(self.carried))
+            log_p, _, hidden, state = self.judge_hidden(inputs, tuple(self.carried))
             nats, total = -log_p, -tf.reduce_sum(log_p * inputs.weight)
         for variable, part in zip(self.carried, state, strict=True):
             variable.assign(tf.stop_gradient(tf.cast(part, variable.dtype)))
-        for metric in self.metrics:
+        for metric in (self.loss_metric, self.perplexity_metric):
             metric.update_state(nats, sample_weight=inputs.weight)
-        return tf.math.divide_no_nan(total, tf.reduce_sum(inputs.weight))
+        loss = tf.math.divide_no_nan(total, tf.reduce_sum(inputs.weight))
+        if self.rating_task is not None:
+            loss += self.rating_weight * self._rate_targets(inputs, hidden)
+        return loss
+
+    def rate(self, hidden: tf.Tensor, columns: tf.Tensor) -> tf.Tensor:
+        """Predicted feedback of given items.
+
+        Args:
+          hidden: `[..., units]` states that the items are asked of.
+          columns: int32 columns of the item matrix; leading dimensions as `RatingHead.call`.
+
+        Returns:
+          `[...]` float32 in the feedback's units.
+
+        Raises:
+          ConfigError: the model has no ranking head.
+        """
+        if self.rating is None:
+            raise ConfigError(
+                "rating: got a model without a ranking head, expected joint or detached"
+            )
+        return self.rating(hidden, self.decoder.item_vectors(columns))
+
+    def _rate_targets(self, inputs: Any, hidden: tf.Tensor) -> tf.Tensor:
+        """The ranking head's loss on the targets whose feedback is known."""
+        assert self.rating_task is not None
+        column = inputs.targets[..., 0] - FIRST_COLUMN
+        vectors = self.decoder.item_vectors(column)
+        if not self.rating_task.joint:
+            vectors = tf.stop_gradient(vectors)
+        return self.rating_task(hidden, vectors, inputs.target_feedback, inputs.weight)
 
     def train_step(self, data: Any) -> dict[str, tf.Tensor]:
         """One update on one window."""

@@ -1,0 +1,67 @@
+"""Whatever the tower: in a model, what is served is what is judged, and it trains."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from tfhrnn.config import TOWER_NAMES, preset
+from tfhrnn.data.event_log import EventLog
+from tfhrnn.data.facts import training_facts
+from tfhrnn.evaluation.evaluate import judge
+from tfhrnn.histories import Histories
+from tfhrnn.predictor import Predictor
+from tfhrnn.training import build_model, build_optimizer, build_windows, create_variables
+
+OPTIONS = {"transformer": "context=8,heads=2", "tcn": "blocks=2", "rnn_tcn": "blocks=2"}
+
+
+def make(log: EventLog, name: str, **settings: Any) -> tuple[Any, Any]:
+    words = {"tower": name, "tower_options": OPTIONS.get(name, ""), "units": 8, "time_bumps": 4}
+    words |= {"item_factors": 3, "batch_size": 4, "bptt": 8, "thresholds": log.thresholds}
+    config = preset("best", {**words, **settings})
+    model = build_model(config, training_facts(log, np.arange(36), config.model))
+    model.compile(optimizer=build_optimizer(config.training))
+    create_variables(model)
+    return config, model
+
+
+@pytest.mark.parametrize("name", TOWER_NAMES)
+def test_what_is_served_is_what_is_judged(tiny_log: EventLog, name: str) -> None:
+    config, model = make(tiny_log, name)
+    rng = np.random.default_rng(1)
+    for variable in model.tower.trainable_variables:
+        variable.assign(variable + 0.1 * rng.normal(size=variable.shape))
+        if variable.constraint is not None:
+            variable.assign(variable.constraint(variable))
+    users = np.array([37, 38, 39])
+    judged = judge(model, tiny_log, users, config)
+    predictor = Predictor(model, tiny_log.catalogue, tiny_log.user_features)
+    for user in users.tolist():
+        rows = judged.filter(judged["user"] == user)
+        events = tiny_log.events_of(user)
+        ids = [tiny_log.catalogue.ids[item - 2] for item in tiny_log.item[events].tolist()]
+        times = tiny_log.time[events].astype(np.int64)
+        count = len(ids)
+        histories = Histories.from_lists(
+            [ids[:at] for at in range(count)],
+            model.facts,
+            times=[times[:at].tolist() for at in range(count)],
+        )
+        found, log_p = predictor.answer(histories, query_time=times, k=tiny_log.num_items)
+        own = log_p[found == np.array(ids)[:, np.newaxis]]
+        # float32 sums of another order, over up to two layers
+        np.testing.assert_allclose(own, rows["log_p"].to_numpy(), atol=2e-4)
+
+
+@pytest.mark.parametrize("name", TOWER_NAMES)
+def test_it_trains(tiny_log: EventLog, name: str) -> None:
+    config, model = make(tiny_log, name, learning_rate=0.02, clip_norm=5)
+    flush = model.tower.flush_steps
+    windows = build_windows(config, tiny_log, np.arange(36), training=True, flush_steps=flush)
+    history = model.fit(windows.dataset(), epochs=4, verbose=0).history["perplexity"]
+    assert np.isfinite(history).all() and history[-1] < 0.8 * history[0]
+    assert all(tf.reduce_all(tf.math.is_finite(part)) for part in model.carried)

@@ -1,0 +1,37 @@
+"""What there is to choose from: presets, towers, losses and settings, a line each."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+from tfhrnn.config import PRESETS, ModelConfig, TrainingConfig
+from tfhrnn.layers.sampled_losses import LOSSES
+from tfhrnn.layers.towers import TOWERS
+
+
+def choices() -> dict[str, dict[str, str]]:
+    """Kind of choice to name to one line of what it is."""
+    changes = {
+        name: ", ".join(f"{key}={value}" for key, value in settings.items()) or "the defaults"
+        for name, settings in PRESETS.items()
+    }
+    return {
+        "presets (--preset)": changes,
+        "towers (--set tower=NAME)": {name: _first_line(kind) for name, kind in TOWERS.items()},
+        "losses (--set loss=NAME)": {name: _first_line(kind) for name, kind in LOSSES.items()},
+        "model settings (--set NAME=VALUE)": _attributes(ModelConfig),
+        "training settings (--set NAME=VALUE)": _attributes(TrainingConfig),
+    }
+
+
+def _first_line(documented: Any) -> str:
+    return (documented.__doc__ or "").strip().splitlines()[0]
+
+
+def _attributes(config: type) -> dict[str, str]:
+    """Each field's sentence from a configuration's docstring, with its default."""
+    text = (config.__doc__ or "").partition("Attributes:")[2]
+    found = re.findall(r"^ {6}(\w+): (.+?)(?=^ {6}\w+: |\Z)", text, re.M | re.S)
+    defaults = vars(config())
+    return {name: f"{' '.join(line.split())} Default {defaults[name]}." for name, line in found}

@@ -1,0 +1,33 @@
+"""Every tower on ml-100k under the preset `best`, with the levels of gaps and without."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from tfhrnn.config import TOWER_NAMES, Config, preset
+from tfhrnn.data.event_log import EventLog
+from tfhrnn.experiments.runs import run_all
+
+# What a tower needs beside its name to do its best here, found on the validation users.
+SETTINGS: dict[str, dict[str, object]] = {
+    name: {"tower": name, "layers": 1, "epochs": 14} for name in TOWER_NAMES
+}
+WITHOUT_LEVELS: dict[str, object] = {"levels": False, "gap_inputs": False}
+
+
+def configs() -> dict[str, Config]:
+    """A row's name to its configuration."""
+    found = {}
+    for name, settings in SETTINGS.items():
+        found[name] = preset("best", settings)
+        found[f"{name}, without levels"] = preset("best", {**settings, **WITHOUT_LEVELS})
+    return found
+
+
+def run(
+    log: EventLog, out: Path, *, seeds: int = 3, jobs: int = 1, say: Callable[[str], None] = print
+) -> dict[str, Any]:
+    """The table of towers; see `tfhrnn.experiments.runs.run_all`."""
+    return run_all(log, configs(), out, seeds=seeds, jobs=jobs, say=say)
