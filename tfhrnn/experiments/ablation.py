@@ -31,12 +31,12 @@ class Rung:
 LADDER = (
     Rung("RNN", {"levels": False}),
     Rung("+ levels", {"levels": True}),
-    Rung("+ item features", {"item_features": True}),
+    Rung("+ item features", {"item_features": True, "epochs": 14}),
     Rung("+ feedback and user features", {"feedback": True, "user_features": True}),
     # Feedback and user features do not help on ml-100k, so ours go on from "+ item features".
     Rung(
         "item features + seen-item bias",
-        {"feedback": False, "user_features": False, "seen_bias": True},
+        {"feedback": False, "user_features": False, "seen_bias": True, "epochs": 12},
     ),
     Rung("+ tie shuffling", {"shuffle_ties": True}),
     Rung("+ tied items as targets", {"tied_targets": 8}),
