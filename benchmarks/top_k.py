@@ -1,9 +1,9 @@
-"""What ten recommendations cost: the whole item matrix, in chunks, and clustered, by catalogue size.
+"""What ten recommendations cost: the whole item matrix, in chunks, clustered, by catalogue size.
 
-128 units, for one state and for 16 at a time. Items are drawn around random centres and states near
-them, with biases of falling popularity; `recall@10` is the share of the exact answers found. The
-last rows give the catalogue size from which a way is faster than scoring the whole matrix. All
-three also answer the normaliser (the clustered index an estimate).
+128 units, for one hidden state and for 16 at a time. Items are drawn around random centres and
+states near them, with biases of falling popularity; `recall@10` is the share of the exact answers
+found. The last rows give the catalogue size from which a way is faster than scoring the whole
+matrix. All three also answer the normaliser, the clustered index an estimate.
 """
 
 from __future__ import annotations
@@ -39,11 +39,11 @@ def run(rounds: int, sizes: Sequence[int] = SIZES) -> list[dict[str, Any]]:
     """Rows of each way at each size, then where each way breaks even."""
     rows = [row for items in sizes for row in _one_size(items, rounds)]
     for states, way in itertools.product(STATES, WAYS[1:]):
-        what = f"{way}, {_states(states)}"
-        ratios = [row["ratio"] for row in rows if row["what"] == what]
+        ratios = [row["ratio"] for row in rows if (row["what"], row["states"]) == (way, states)]
         rows.append(
             {
-                "what": f"{what}: faster from",
+                "what": f"{way}: faster from",
+                "states": states,
                 "items": break_even(sizes, ratios),
                 "milliseconds": "",
                 "ratio": 1.0,
@@ -77,10 +77,6 @@ def break_even(sizes: Sequence[int], ratios: Sequence[float]) -> str:
     return str(round(sizes[left] * (sizes[left + 1] / sizes[left]) ** share))
 
 
-def _states(number: int) -> str:
-    return "1 state" if number == 1 else f"{number} states"
-
-
 def _one_size(items: int, rounds: int) -> list[dict[str, Any]]:
     """The three ways side by side, for each number of states."""
     weights, bias, hidden = _world(items)
@@ -96,7 +92,8 @@ def _one_size(items: int, rounds: int) -> list[dict[str, Any]]:
             found = ways[row["what"]]().columns
             rows.append(
                 {
-                    "what": f"{row['what']}, {_states(states)}",
+                    "what": row["what"],
+                    "states": states,
                     "items": items,
                     "milliseconds": row["milliseconds"],
                     "ratio": row["ratio"],

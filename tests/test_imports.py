@@ -19,7 +19,7 @@ STAGES = (
     ("data", "layers"),
     ("models", "run_folder", "histories"),
     ("training", "predictor"),
-    ("export", "evaluation"),
+    ("export", "evaluation", "answers"),
     ("recommender",),
     ("quickstart", "experiments", "choices"),
     ("commands", "cli", "__main__"),

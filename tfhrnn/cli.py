@@ -159,24 +159,26 @@ def build_parser() -> argparse.ArgumentParser:
         "recommend --run run --history 1,32,47 --gap 3600 -k 10",
     )
     recommend.add_argument("--run", required=True, metavar="DIR", help="a trained run")
-    recommend.add_argument(
-        "--history",
-        default="",
-        help="item ids, oldest first: a,b,c, or a JSON list for ids with commas",
-    )
-    recommend.add_argument(
-        "--times", help="their Unix seconds, likewise; left out: the data's median gap apart"
-    )
-    recommend.add_argument(
-        "--user", metavar="NAME=VALUE", action="append", default=[], help="a user feature"
-    )
-    when = recommend.add_mutually_exclusive_group()
-    when.add_argument("--gap", type=int, help="seconds since the last event (default 0)")
-    when.add_argument("--query-time", type=int, help="Unix seconds of the query")
+    _history_arguments(recommend)
     recommend.add_argument("-k", type=int, default=10, help="how many items (default 10)")
     recommend.add_argument(
         "--exclude-seen", action="store_true", help="leave out items of the history"
     )
+    recommend.add_argument(
+        "--rerank",
+        type=int,
+        metavar="N",
+        help="retrieve N, return the k of the highest predicted feedback",
+    )
+
+    rank = command(
+        "rank",
+        "given items for a history, by predicted feedback or by log-probability",
+        "rank --run run --history 1,32,47 --items 50,181,7 --gap 3600",
+    )
+    rank.add_argument("--run", required=True, metavar="DIR", help="a trained run")
+    _history_arguments(rank)
+    rank.add_argument("--items", required=True, help="item ids to rank, as --history")
 
     export = command(
         "export",
@@ -202,6 +204,23 @@ def build_parser() -> argparse.ArgumentParser:
         help="its results; what is done is not done again",
     )
     return parser
+
+
+def _history_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--history",
+        default="",
+        help="item ids, oldest first: a,b,c, or a JSON list for ids with commas",
+    )
+    parser.add_argument(
+        "--times", help="their Unix seconds, likewise; left out: the data's median gap apart"
+    )
+    parser.add_argument(
+        "--user", metavar="NAME=VALUE", action="append", default=[], help="a user feature"
+    )
+    when = parser.add_mutually_exclusive_group()
+    when.add_argument("--gap", type=int, help="seconds since the last event (default 0)")
+    when.add_argument("--query-time", type=int, help="Unix seconds of the query")
 
 
 def _training_arguments(parser: argparse.ArgumentParser) -> None:

@@ -6,9 +6,10 @@ import argparse
 import importlib
 import json
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import polars as pl
 from rich.console import Console
 from rich.table import Table
 
@@ -30,6 +31,9 @@ from tfhrnn.errors import ConfigError
 from tfhrnn.evaluation.result_table import print_result
 from tfhrnn.run_folder import RunFolder
 from tfhrnn.startup import start_tensorflow
+
+if TYPE_CHECKING:
+    from tfhrnn.recommender import HRNNRecommender
 
 
 def run(arguments: argparse.Namespace) -> None:
@@ -201,25 +205,50 @@ def _evaluate(arguments: argparse.Namespace, console: Console) -> dict[str, Any]
 
 
 def _recommend(arguments: argparse.Namespace, console: Console) -> dict[str, Any]:
+    recommender, history, question = _question(arguments, console)
+    found = recommender.recommend(
+        [history],
+        k=arguments.k,
+        exclude_seen=arguments.exclude_seen,
+        rerank=arguments.rerank,
+        **question,
+    )
+    return _answers(found, recommender, history, console)
+
+
+def _rank(arguments: argparse.Namespace, console: Console) -> dict[str, Any]:
+    recommender, history, question = _question(arguments, console)
+    items = _ids(arguments.items, "--items")
+    found = recommender.rank([history], [items], **question)
+    return _answers(found, recommender, [*history, *items], console)
+
+
+def _question(
+    arguments: argparse.Namespace, console: Console
+) -> tuple[HRNNRecommender, list[str], dict[str, Any]]:
+    """The run, the history, and when and by whom is asked."""
     RunFolder(arguments.run).require()
     start_tensorflow()
     from tfhrnn.recommender import HRNNRecommender
 
     recommender = HRNNRecommender.load(arguments.run)
-    history = _ids(arguments.history, "--history")
-    times = (
-        None if arguments.times is None else [[_whole(t) for t in _ids(arguments.times, "--times")]]
-    )
-    found = recommender.recommend(
-        [history],
-        k=arguments.k,
-        gap=arguments.gap,
-        query_time=arguments.query_time,
-        exclude_seen=arguments.exclude_seen,
-        times=times,
-        user_columns={name: [value] for name, value in _pairs(arguments.user, "--user")},
-    )
-    unknown = [item for item in history if recommender.catalogue.index_of(item) == 1]
+    times = None
+    if arguments.times is not None:
+        times = [[_whole(t) for t in _ids(arguments.times, "--times")]]
+    question = {
+        "gap": arguments.gap,
+        "query_time": arguments.query_time,
+        "times": times,
+        "user_columns": {name: [value] for name, value in _pairs(arguments.user, "--user")},
+    }
+    return recommender, _ids(arguments.history, "--history"), question
+
+
+def _answers(
+    found: pl.DataFrame, recommender: HRNNRecommender, asked: list[str], console: Console
+) -> dict[str, Any]:
+    """Prints the answers, and which of the ids asked about are unknown."""
+    unknown = [item for item in asked if recommender.catalogue.index_of(item) == 1]
     if unknown:
         console.print(
             "not in the catalogue, read as unknown items: "
@@ -229,18 +258,20 @@ def _recommend(arguments: argparse.Namespace, console: Console) -> dict[str, Any
         )
     level = int(found["level"][0]) if len(found) else None
     table = Table(title=f"gap level {level}")
-    for column in ("rank", "item", "title", "log probability"):
-        table.add_column(
-            column, justify="right" if column in ("rank", "log probability") else "left"
-        )
+    numbers = [name for name in ("log_probability", "feedback") if name in found.columns]
+    table.add_column("rank", justify="right")
+    table.add_column("item")
+    table.add_column("title")
+    for name in numbers:
+        table.add_column(name.replace("_", " "), justify="right")
     for row in found.iter_rows(named=True):
-        table.add_row(str(row["rank"]), row["item"], row["title"], f"{row['log_probability']:.3f}")
+        table.add_row(
+            str(row["rank"]), row["item"], row["title"], *(f"{row[name]:.3f}" for name in numbers)
+        )
     console.print(table)
-    return {
-        "level": level,
-        "unknown": unknown,
-        "items": found.select("item", "title", "log_probability").to_dicts(),
-    }
+    finite = [pl.when(pl.col(n).is_finite()).then(pl.col(n)).alias(n) for n in numbers]  # for JSON
+    items = found.select("item", "title", *finite).to_dicts()
+    return {"level": level, "unknown": unknown, "items": items}
 
 
 def _export(arguments: argparse.Namespace, console: Console) -> dict[str, Any]:

@@ -35,7 +35,11 @@ def export(predictor: Predictor, out: str | Path, card: Mapping[str, Any]) -> Pa
     base = Path(out)
     names = [path.name for path in base.iterdir()] if base.is_dir() else []
     version = max((int(name) for name in names if re.fullmatch(r"\d+", name)), default=0) + 1
-    signatures = {"serving_default": predictor.recommend, "recommend": predictor.recommend}
+    signatures = {
+        "serving_default": predictor.recommend,
+        "recommend": predictor.recommend,
+        "rank": predictor.rank_items,
+    }
     card = {**card, "version": version}
     with whole_folder(base / str(version)) as folder:
         try:

@@ -8,7 +8,7 @@ that k answers come back where k candidates exist. Standard TensorFlow ops only.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -36,7 +36,7 @@ class Events(NamedTuple):
 
 
 class Predictor(tf.Module):
-    """Answers `recommend`.
+    """Answers `recommend` and `rank`.
 
     Args:
       model: a trained model; its present weights are used.
@@ -71,10 +71,30 @@ class Predictor(tf.Module):
         self.layer_variables = [
             v for layer in model.encoder_layers for v in layer.variables if v.dtype != tf.int64
         ]
-        self.recommend = self._recommend_function()
+        if model.rating is not None:
+            vectors = model.decoder.item_vectors(tf.range(self.num_items))
+            self.item_vectors = tf.Variable(vectors, trainable=False, name="item_vectors")
+            self.layer_variables += model.rating.variables
+        self.rates = model.rating is not None
+        self.recommend = _function(self._recommend, self.signature())
+        self.rank_items = _function(self._rank, self.rank_signature())
 
     def signature(self) -> dict[str, tf.TensorSpec]:
         """The inputs of `recommend` by name."""
+        return {
+            **self._history_signature(),
+            "k": tf.TensorSpec([None], tf.int32, name="k"),
+            "exclude_seen": tf.TensorSpec([None], tf.bool, name="exclude_seen"),
+        }
+
+    def rank_signature(self) -> dict[str, tf.TensorSpec]:
+        """The inputs of `rank` by name."""
+        return {
+            **self._history_signature(),
+            "items": tf.TensorSpec([None, None], tf.string, name="items"),
+        }
+
+    def _history_signature(self) -> dict[str, tf.TensorSpec]:
         spec = {
             "history": tf.TensorSpec([None, None], tf.string, name="history"),
             "times": tf.TensorSpec([None, None], tf.int64, name="times"),
@@ -85,15 +105,7 @@ class Predictor(tf.Module):
             dtype = tf.float32 if user.kind == "numeric" else tf.string
             spec[f"user_{user.name}"] = tf.TensorSpec([None], dtype, name=f"user_{user.name}")
         spec["query_time"] = tf.TensorSpec([None], tf.int64, name="query_time")
-        spec["k"] = tf.TensorSpec([None], tf.int32, name="k")
-        spec["exclude_seen"] = tf.TensorSpec([None], tf.bool, name="exclude_seen")
         return spec
-
-    def _recommend_function(self) -> Any:
-        def recommend(**inputs: tf.Tensor) -> dict[str, tf.Tensor]:
-            return self._recommend(inputs)
-
-        return tf.function(recommend).get_concrete_function(**self.signature())
 
     def answer(
         self,
@@ -116,6 +128,35 @@ class Predictor(tf.Module):
         return np.char.decode(found["items"].numpy().astype(bytes), "utf-8"), found[
             "log_probabilities"
         ].numpy()
+
+    def rank(
+        self,
+        histories: Histories,
+        items: npt.NDArray[np.str_],
+        *,
+        query_time: npt.NDArray[np.int64],
+    ) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.float32]]:
+        """Asks `rank_items` in process.
+
+        Args:
+          histories: of the users.
+          items: `[users, asked]` ids.
+          query_time: `[users]` Unix seconds.
+
+        Returns:
+          log-probabilities and predicted feedback `[users, asked]`, NaN without a ranking head.
+        """
+        arrays = self.inputs(histories, query_time=query_time, k=1)
+        specs = self.rank_signature()
+        found = self.rank_items(
+            **{
+                name: tf.constant(items if name == "items" else arrays[name], spec.dtype)
+                for name, spec in specs.items()
+            }
+        )
+        log_p = found["log_probabilities"].numpy()
+        unknown = np.full_like(log_p, np.nan)
+        return log_p, found["feedback"].numpy() if "feedback" in found else unknown
 
     def inputs(
         self,
@@ -146,7 +187,44 @@ class Predictor(tf.Module):
         `query_time`, `k` (1 and more; cut at the catalogue's size) and `exclude_seen` `[batch]`.
         Out come `[batch, max k]`, "" and −inf where a row has fewer.
         """
-        history, k = inputs["history"], inputs["k"]
+        k = inputs["k"]
+        positive = tf.debugging.assert_positive(k, message="k: expected 1 or more")
+        with tf.control_dependencies([positive]):
+            _, log_p, seen = self._judge(inputs)
+        allowed = ~(seen & inputs["exclude_seen"][:, tf.newaxis])
+        # The largest of no rows is the lowest integer.
+        width = tf.clip_by_value(tf.reduce_max(k), 0, self.num_items)
+        best, column = tf.math.top_k(tf.where(allowed, log_p, -np.inf), width)
+        valid = (tf.range(width)[tf.newaxis] < k[:, tf.newaxis]) & (best > -np.inf)
+        return {
+            "items": tf.where(valid, tf.gather(self.item_ids, column), ""),
+            "log_probabilities": tf.where(valid, best, -np.inf),
+        }
+
+    def _rank(self, inputs: Mapping[str, tf.Tensor]) -> dict[str, tf.Tensor]:
+        """What the model says of given items.
+
+        `items` `[batch, asked]` ids beside the history of `_recommend`. Out come `[batch, asked]`
+        log-probabilities over the whole catalogue and, of a model with a ranking head, the
+        predicted feedback; -inf and NaN for ids that are not in the catalogue.
+        """
+        hidden, log_p, _ = self._judge(inputs)
+        column = tf.cast(self._index.lookup(inputs["items"]), tf.int32) - FIRST_ITEM
+        known = column >= 0
+        column = tf.maximum(column, 0)
+        found = {
+            "log_probabilities": tf.where(known, tf.gather(log_p, column, batch_dims=1), -np.inf)
+        }
+        model = self._model()
+        if model.rating is not None:
+            vectors = tf.gather(self.item_vectors, column)
+            feedback = model.rating(hidden[:, tf.newaxis], vectors)
+            found["feedback"] = tf.where(known, feedback, np.float32(np.nan))
+        return found
+
+    def _judge(self, inputs: Mapping[str, tf.Tensor]) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
+        """Hidden state `[batch, units]`, log-probabilities and "seen" `[batch, items]`."""
+        history = inputs["history"]
         given = tf.cast(history != "", tf.int32)
         length = tf.reduce_sum(given, axis=1)  # [batch]
         checks = [
@@ -160,7 +238,6 @@ class Predictor(tf.Module):
                 tf.shape(history),
                 message="times: expected the shape of history",
             ),
-            tf.debugging.assert_positive(k, message="k: expected 1 or more"),
         ]
         with tf.control_dependencies(checks):
             index = tf.cast(self._index.lookup(history), tf.int32)
@@ -173,16 +250,7 @@ class Predictor(tf.Module):
         seen = self._seen(index, given)
         scores = tf.matmul(hidden, self.weights, transpose_b=True) + self.bias
         scores += self.seen_bias * tf.cast(seen, tf.float32)
-        log_p = tf.nn.log_softmax(scores)  # [batch, items]
-        allowed = ~(seen & inputs["exclude_seen"][:, tf.newaxis])
-        # The largest of no rows is the lowest integer.
-        width = tf.clip_by_value(tf.reduce_max(k), 0, self.num_items)
-        best, column = tf.math.top_k(tf.where(allowed, log_p, -np.inf), width)
-        valid = (tf.range(width)[tf.newaxis] < k[:, tf.newaxis]) & (best > -np.inf)
-        return {
-            "items": tf.where(valid, tf.gather(self.item_ids, column), ""),
-            "log_probabilities": tf.where(valid, best, -np.inf),
-        }
+        return hidden, tf.nn.log_softmax(scores), seen
 
     def _events(
         self, index: tf.Tensor, length: tf.Tensor, inputs: Mapping[str, tf.Tensor]
@@ -242,6 +310,18 @@ def _led(events: Events, flush: int) -> Events:
         return events
     led = Events(*(tf.concat([tf.repeat(x[:, :1], flush, axis=1), x], axis=1) for x in events))
     return led._replace(reset=tf.pad(events.reset, [[0, 0], [0, flush]]))
+
+
+def _function(
+    answer: Callable[[Mapping[str, tf.Tensor]], dict[str, tf.Tensor]],
+    signature: dict[str, tf.TensorSpec],
+) -> Any:
+    """A graph with named inputs."""
+
+    def named(**inputs: tf.Tensor) -> dict[str, tf.Tensor]:
+        return answer(inputs)
+
+    return tf.function(named).get_concrete_function(**signature)
 
 
 class _FeatureEncoder(tf.Module):

@@ -7,13 +7,14 @@ import tempfile
 import weakref
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, Final
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import polars as pl
 import tensorflow as tf
 
+from tfhrnn.answers import answers_table, ask
 from tfhrnn.config import Config, ModelConfig, preset
 from tfhrnn.data.catalogue import Catalogue
 from tfhrnn.data.event_log import EventLog, write_event_log
@@ -22,7 +23,7 @@ from tfhrnn.data.feature_choice import choose_features
 from tfhrnn.data.files import whole_folder
 from tfhrnn.data.sources import TableSource
 from tfhrnn.data.split import Part, split_users
-from tfhrnn.errors import ConfigError, RunError, TfhrnnError
+from tfhrnn.errors import ConfigError, DataError, RunError, TfhrnnError
 from tfhrnn.evaluation.evaluate import protocol_of
 from tfhrnn.evaluation.result import evaluate_run, result_key
 from tfhrnn.export import export
@@ -31,8 +32,6 @@ from tfhrnn.models.hrnn import HRNN
 from tfhrnn.predictor import Predictor
 from tfhrnn.run_folder import RunFolder
 from tfhrnn.training import load_model, train
-
-_LAST_SECOND: Final = 253_402_300_799  # of the year 9999
 
 
 class HRNNRecommender:
@@ -236,6 +235,7 @@ class HRNNRecommender:
         exclude_seen: bool = False,
         times: Sequence[Sequence[int]] | None = None,
         user_columns: Mapping[str, Sequence[Any]] | None = None,
+        rerank: int | None = None,
     ) -> pl.DataFrame:
         """The k best items for each history.
 
@@ -249,54 +249,112 @@ class HRNNRecommender:
           times: Unix seconds of plain lists' events; the training data's median gap apart if left
             out.
           user_columns: raw user features by name, a value a history.
+          rerank: retrieve that many, and return the k of the highest predicted feedback.
 
         Returns:
           A row an answer: `user`, `rank` (from 1), `item`, `title`, `log_probability` over the
-          whole catalogue, and `level`, of the gap (the start level where there is no history).
+          whole catalogue, `feedback` where it was reranked, and `level`, of the gap (the start
+          level where there is no history).
 
         Raises:
           ConfigError: both query_time and gap, a k below 1, a time that can't be, or a user feature
             that the model doesn't read.
           DataError: lists of unlike lengths, or a value that is no number where one is read.
         """
-        run, predictor = self._trained(), self.predictor
         if k < 1:
             raise ConfigError(f"k: got {k}, expected 1 or more")
-        known = [spec.name for spec in predictor.user_specs]
-        for unknown in (name for name in user_columns or {} if name not in known):
-            there_are = f"there are: {', '.join(known)}" if known else "this model reads none"
-            raise ConfigError(f"no user feature named {unknown!r}; {there_are}")
-        if isinstance(histories, (list, tuple)):
-            histories = Histories.from_lists(
-                histories, run.facts, times=times, user_columns=user_columns
-            )
-        elif not isinstance(histories, Histories):
-            histories = Histories.from_table(histories, user_columns=user_columns)
-        begun = np.array([len(row) > 0 for row in histories.items], np.bool_)
-        last = np.where(begun, histories.last_times, run.facts.last_time)
-        asked = _query_times(last, query_time, gap)
-        ids, log_p = predictor.answer(
+        if rerank is not None and rerank < k:
+            raise ConfigError(f"rerank: got {rerank}, expected k = {k} or more")
+        run, predictor = self._trained(), self.predictor
+        if rerank is not None and not predictor.rates:
+            raise ConfigError("rerank: got a model without a ranking head, expected rating=joint")
+        asked = ask(
+            predictor,
+            run.facts,
             histories,
-            query_time=asked,
-            k=min(k, run.catalogue.num_items),
+            times=times,
+            user_columns=user_columns,
+            query_time=query_time,
+            gap=gap,
+        )
+        ids, log_p = predictor.answer(
+            asked.histories,
+            query_time=asked.query_time,
+            k=min(rerank or k, run.catalogue.num_items),
             exclude_seen=exclude_seen,
         )
-        levels = predictor.levels(np.maximum(asked - last, 0))
-        levels = np.where(begun, levels, predictor.start_level).astype(np.int32)
-        rows, ranks = np.nonzero(ids != "")
-        chosen = ids[rows, ranks]
-        catalogue = run.catalogue
-        titles = dict(zip(catalogue.ids, catalogue.titles, strict=True))
-        return pl.DataFrame(
-            {
-                "user": [histories.names[row] for row in rows],
-                "rank": ranks + 1,
-                "item": chosen.tolist(),
-                "title": [titles[item] for item in chosen.tolist()],
-                "log_probability": log_p[rows, ranks],
-                "level": levels[rows],
-            },
-            schema_overrides={"user": pl.String, "item": pl.String, "title": pl.String},
+        columns: dict[str, npt.NDArray[Any]] = {"item": ids, "log_probability": log_p}
+        if rerank is not None:
+            _, feedback = predictor.rank(asked.histories, ids, query_time=asked.query_time)
+            # Blank answers have no feedback and stay last; equal ones keep the order of retrieval.
+            order = np.argsort(np.where(np.isnan(feedback), np.inf, -feedback), kind="stable")[
+                :, :k
+            ]
+            columns = {
+                name: np.take_along_axis(values, order, axis=1)
+                for name, values in {**columns, "feedback": feedback}.items()
+            }
+        return answers_table(run.catalogue, asked, columns)
+
+    def rank(
+        self,
+        histories: Sequence[Sequence[str]] | Histories | TableSource,
+        items: Sequence[Sequence[str]],
+        *,
+        query_time: int | Sequence[int] | None = None,
+        gap: int | Sequence[int] | None = None,
+        times: Sequence[Sequence[int]] | None = None,
+        user_columns: Mapping[str, Sequence[Any]] | None = None,
+    ) -> pl.DataFrame:
+        """Given items for each history, best first.
+
+        Args:
+          histories: as in `recommend`.
+          items: ids to rank, a list for each history.
+          query_time: as in `recommend`.
+          gap: as in `recommend`.
+          times: as in `recommend`.
+          user_columns: as in `recommend`.
+
+        Returns:
+          As `recommend`, with `feedback`, what the user is expected to say of the item, where the
+          model has a ranking head: rows are sorted by it, and by log-probability otherwise. An id
+          that is not in the catalogue comes last, with -inf and NaN.
+
+        Raises:
+          ConfigError: as in `recommend`.
+          DataError: as in `recommend`, or not a list of items for each history.
+        """
+        run, predictor = self._trained(), self.predictor
+        asked = ask(
+            predictor,
+            run.facts,
+            histories,
+            times=times,
+            user_columns=user_columns,
+            query_time=query_time,
+            gap=gap,
+        )
+        if len(items) != len(asked.query_time):
+            raise DataError(
+                "items",
+                found=f"{len(items)} lists",
+                expected=f"{len(asked.query_time)}, one a history",
+            )
+        width = max(map(len, items), default=0)
+        ids = np.array([[*row, *[""] * (width - len(row))] for row in items], np.str_)
+        ids = ids.reshape(len(items), width)
+        log_p, feedback = predictor.rank(asked.histories, ids, query_time=asked.query_time)
+        score = feedback if predictor.rates else log_p
+        last = np.where(np.isnan(score) | (score == -np.inf), np.inf, -score)
+        order = np.argsort(np.where(ids == "", np.nan, last), kind="stable")
+        columns = {"item": ids, "log_probability": log_p}
+        if predictor.rates:
+            columns["feedback"] = feedback
+        return answers_table(
+            run.catalogue,
+            asked,
+            {name: np.take_along_axis(values, order, axis=1) for name, values in columns.items()},
         )
 
     def export(self, out: str | Path, name: str | None = None) -> Path:
@@ -357,25 +415,3 @@ def _features(
 
 def _name(interactions: TableSource) -> str:
     return Path(interactions).stem if isinstance(interactions, (str, Path)) else "frame"
-
-
-def _query_times(
-    last: npt.NDArray[np.int64],
-    query_time: int | Sequence[int] | None,
-    gap: int | Sequence[int] | None,
-) -> npt.NDArray[np.int64]:
-    """When each of some histories is asked, `[users]` Unix seconds."""
-    if query_time is not None and gap is not None:
-        raise ConfigError("got both query_time and gap, expected one of them")
-    name, given = ("gap", gap or 0) if query_time is None else ("query_time", query_time)
-    try:
-        seconds = np.asarray(given, np.int64)
-    except (ValueError, TypeError, OverflowError):
-        raise ConfigError(f"{name}: got {given!r}, expected whole seconds") from None
-    if seconds.shape not in ((), last.shape):
-        found = f"{seconds.size} values for {len(last)} histories"
-        raise ConfigError(f"{name}: got {found}, expected one, or one each")
-    if seconds.size and not (0 <= seconds.min() and seconds.max() <= _LAST_SECOND):
-        wrong = seconds.min() if seconds.min() < 0 else seconds.max()
-        raise ConfigError(f"{name}: got {wrong}, expected 0 to {_LAST_SECOND} seconds")
-    return np.broadcast_to(seconds, last.shape) + (last if name == "gap" else 0)

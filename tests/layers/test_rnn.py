@@ -1,4 +1,4 @@
-"""The GRU tower against a GRU written out in NumPy, and the reset row's exact values."""
+"""The GRU and LSTM towers against ones written out in NumPy."""
 
 from __future__ import annotations
 
@@ -10,41 +10,10 @@ import pytest
 import tensorflow as tf
 
 from tfhrnn.layers.control import Control
-from tfhrnn.layers.rnn import GRUTower, ResetRow, ResetRowInitializer
+from tfhrnn.layers.rnn import GRUTower, LSTMTower
 
 UNITS, STEPS, WIDTH = 3, 4, 2
-ROW = [-1e4] * (2 * UNITS) + [0.0] * UNITS
 Floats = npt.NDArray[np.float64]
-
-
-@pytest.mark.parametrize("dtype", ["float16", "float32", "float64"])
-def test_the_reset_row_is_exact_and_the_others_are_left_alone(dtype: str) -> None:
-    kernel = np.arange(5 * 3 * UNITS, dtype=dtype).reshape(5, -1)
-    held = ResetRow()(tf.constant(kernel)).numpy()
-    assert held.dtype == kernel.dtype
-    assert held[-1].tolist() == ROW  # finite in float16 too, and -10000 is exact there
-    np.testing.assert_array_equal(held[:-1], kernel[:-1])
-    np.testing.assert_array_equal(ResetRow()(tf.constant(held)), held)  # twice is once
-
-
-@pytest.mark.parametrize("dtype", ["float16", "float32"])
-def test_kernels_start_as_glorot_with_the_reset_row(dtype: str) -> None:
-    shape = (WIDTH + 1, 3 * UNITS)
-    kernel = ResetRowInitializer(seed=5)(shape, dtype=tf.as_dtype(dtype)).numpy()
-    assert kernel.dtype == dtype and kernel.shape == shape
-    assert kernel[-1].tolist() == ROW
-    limit = np.sqrt(6 / sum(shape))  # Glorot and Bengio 2010
-    assert 0 < np.abs(kernel[:-1]).max() <= limit
-    again = ResetRowInitializer(seed=5)(shape, dtype=tf.as_dtype(dtype)).numpy()
-    np.testing.assert_array_equal(again, kernel)
-    other = ResetRowInitializer(seed=6)(shape, dtype=tf.as_dtype(dtype)).numpy()
-    assert np.any(other[:-1] != kernel[:-1])
-
-
-def test_an_initializer_is_rebuilt_from_its_config() -> None:
-    for seed in (None, 3):
-        again = ResetRowInitializer.from_config(ResetRowInitializer(seed).get_config())
-        assert again.seed == seed
 
 
 def sigmoid(x: Floats) -> Floats:

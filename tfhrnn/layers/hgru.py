@@ -7,9 +7,9 @@ With user state u, session states s_l (l = 0 at the bottom) and levels that say 
 - where a session ends, u ← GRU_u(s_top, u), then s_l ← tanh(W_l u + b_l);
 - y_k = s_top.
 
-A session ends at k when the gap after event k is long enough, so y_k, from which the next session's
-first item is predicted, is already that session's initial state. The level of a start event tells no
-gap, and ends none. Source: Quadrana et al. 2017, section 3.
+A session ends at k when the gap after event k is long enough, so y_k, from which the next
+session's first item is predicted, is already that session's initial state. The level of a start
+event tells no gap, and ends none. Source: Quadrana et al. 2017, section 3.
 """
 
 from __future__ import annotations
@@ -27,9 +27,9 @@ Propagation = Literal["init", "all"]
 class HGRUCell(tf.keras.layers.Layer):
     """One step of both levels, for `tf.keras.layers.RNN`.
 
-    The state is `[u, s_0, …]`, each `[lanes, units]`. The input is a tuple of `[lanes, width]` event
-    embeddings, `[lanes, 1]` booleans `reset` and `ends`, and a `[lanes, units]` dropout mask for
-    each session GRU but the first.
+    The state is `[u, s_0, …]`, each `[lanes, units]`. The input is a tuple of `[lanes, width]`
+    event embeddings, `[lanes, 1]` booleans `reset` and `ends`, and a `[lanes, units]` dropout mask
+    for each session GRU but the lowest.
 
     Args:
       units: width of each state.
@@ -155,16 +155,15 @@ class HGRUTower(tf.keras.layers.Layer):
             raise ConfigError(f"propagation: got {propagation!r}, expected {known}")
         self.units, self.layers, self.propagation = units, layers, propagation
         self.session_level, self.dropout, self.seed = session_level, dropout, seed
-        self.cell = HGRUCell(
-            units,
-            layers=layers,
-            read_user=propagation == "all",
-            seed=seed,
-            dtype=self._dtype_policy,
-            name="cell",
-        )
         self.steps = tf.keras.layers.RNN(
-            self.cell,
+            HGRUCell(
+                units,
+                layers=layers,
+                read_user=propagation == "all",
+                seed=seed,
+                dtype=self._dtype_policy,
+                name="cell",
+            ),
             return_sequences=True,
             return_state=True,
             dtype=self._dtype_policy,
@@ -208,7 +207,7 @@ class HGRUTower(tf.keras.layers.Layer):
         """
         reset = control.reset[..., tf.newaxis] > 0
         ends = (control.level[..., tf.newaxis] >= self.session_level) & ~reset
-        # Drawn for the whole window before the loop, where a generator may be used in XLA too.
+        # Drawn for the whole window, before the loop over its steps.
         whole = tf.ones([*tf.unstack(tf.shape(x)[:2]), self.units], self.compute_dtype)
         masks = [dropout(whole, training=training) for dropout in self.between]
         y, *last = self.steps(

@@ -1,9 +1,9 @@
 """The reset as one more input channel: the kernel row that closes gates where the channel is 1.
 
-Keras orders the columns of a recurrent layer's input kernel in blocks of `units`: a GRU's are update
-gate, reset gate, candidate; an LSTM's are input gate, forget gate, candidate, output gate. In both
-the first two, once shut, cut off the past. So the row is −1e4 there, which a sigmoid takes to
-exactly 0 in value and gradient in every dtype, and 0 in the other blocks.
+Keras orders the columns of a recurrent layer's input kernel in blocks of `units`: a GRU's are
+update gate, reset gate, candidate; an LSTM's are input gate, forget gate, candidate, output gate.
+In both the first two, once shut, cut off the past. So the row is −1e4 there, which a sigmoid takes
+to exactly 0 in value and gradient in every dtype, and 0 in the other blocks.
 """
 
 from __future__ import annotations

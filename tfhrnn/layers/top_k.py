@@ -5,10 +5,10 @@ The normaliser is log Σ_j exp(score_j) over the whole catalogue, so that score 
 log-probability; items excluded from the answer count in it.
 
 Standard TensorFlow ops only, so that stock TensorFlow Serving runs all three. The stream is a loop
-of our own: `tfrs.layers.factorized_top_k.Streaming` keeps catalogue order too, but knows no bias
-(except as one more factor, which rounds otherwise), no seen term and no normaliser, excludes by
-taking 1e5 off a score, counts items in a variable that concurrent requests would share, and reads a
-tf.data pipeline, which XLA can't compile.
+of our own: `tfrs.layers.factorized_top_k.Streaming` keeps catalogue order too, but has no bias
+(except as one more factor, which rounds otherwise), no seen term and no normaliser; what it
+excludes comes back where fewer than k are left; and it reads a tf.data pipeline, which XLA can't
+compile.
 """
 
 from __future__ import annotations

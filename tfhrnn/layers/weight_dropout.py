@@ -30,8 +30,8 @@ class _WeightDropout(tf.keras.layers.Layer):
     ) -> Any:
         """Runs the layer on what dropout leaves of the recurrent kernel."""
         whole = tf.convert_to_tensor(self.cell.recurrent_kernel)
-        # Keras reads the kernel off its cell. Shallow copies of cell and layer take the dropped one;
-        # the layer itself, what it tracks, and calls from other threads never see it.
+        # Keras reads the kernel off its cell. Shallow copies of cell and layer take the dropped
+        # one; the layer itself, what it tracks, and calls from other threads never see it.
         cell, layer = copy.copy(self.cell), copy.copy(self)
         vars(cell)["recurrent_kernel"] = self.kernel_dropout(whole, training=training)
         vars(layer)["cell"] = cell

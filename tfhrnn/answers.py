@@ -1,0 +1,118 @@
+"""A question about histories, and its answers as a table: what `recommend` and `rank` share."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, Final, NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+import polars as pl
+
+from tfhrnn.data.catalogue import Catalogue
+from tfhrnn.data.facts import TrainingFacts
+from tfhrnn.data.sources import TableSource
+from tfhrnn.errors import ConfigError
+from tfhrnn.histories import Histories
+from tfhrnn.predictor import Predictor
+
+_LAST_SECOND: Final = 253_402_300_799  # of the year 9999
+
+
+class Question(NamedTuple):
+    """What is asked.
+
+    Attributes:
+      histories: of the users.
+      query_time: `[users]` int64 Unix seconds.
+      levels: `[users]` int32, of the gaps before them; the start level where there is no history.
+    """
+
+    histories: Histories
+    query_time: npt.NDArray[np.int64]
+    levels: npt.NDArray[np.int32]
+
+
+def ask(
+    predictor: Predictor,
+    facts: TrainingFacts,
+    histories: Sequence[Sequence[str]] | Histories | TableSource,
+    *,
+    times: Sequence[Sequence[int]] | None,
+    user_columns: Mapping[str, Sequence[Any]] | None,
+    query_time: int | Sequence[int] | None,
+    gap: int | Sequence[int] | None,
+) -> Question:
+    """Reads a question; the arguments are those of `HRNNRecommender.recommend`.
+
+    Raises:
+      ConfigError: both query_time and gap, a time that can't be, or a user feature that the model
+        doesn't read.
+      DataError: lists of unlike lengths, or a value that is no number where one is read.
+    """
+    known = [spec.name for spec in predictor.user_specs]
+    for unknown in (name for name in user_columns or {} if name not in known):
+        there_are = f"there are: {', '.join(known)}" if known else "this model reads none"
+        raise ConfigError(f"no user feature named {unknown!r}; {there_are}")
+    if isinstance(histories, (list, tuple)):
+        histories = Histories.from_lists(histories, facts, times=times, user_columns=user_columns)
+    elif not isinstance(histories, Histories):
+        histories = Histories.from_table(histories, user_columns=user_columns)
+    begun = np.array([len(row) > 0 for row in histories.items], np.bool_)
+    last = np.where(begun, histories.last_times, facts.last_time)
+    asked = _query_times(last, query_time, gap)
+    levels = predictor.levels(np.maximum(asked - last, 0))
+    levels = np.where(begun, levels, predictor.start_level).astype(np.int32)
+    return Question(histories, asked, levels)
+
+
+def answers_table(
+    catalogue: Catalogue, asked: Question, columns: Mapping[str, npt.NDArray[Any]]
+) -> pl.DataFrame:
+    """Answers as rows.
+
+    Args:
+      catalogue: of the items.
+      asked: the question.
+      columns: name to `[users, answers]` values, best first; blank ids in `item` are no answers.
+
+    Returns:
+      A row an answer: `user`, `rank` from 1, `item`, `title`, the other columns, `level`.
+    """
+    ids = columns["item"]
+    rows, ranks = np.nonzero(ids != "")
+    titles = dict(zip(catalogue.ids, catalogue.titles, strict=True))
+    chosen = ids[rows, ranks].tolist()
+    return pl.DataFrame(
+        {
+            "user": [asked.histories.names[row] for row in rows],
+            "rank": ranks + 1,
+            "item": chosen,
+            "title": [titles.get(item, "") for item in chosen],
+            **{name: values[rows, ranks] for name, values in columns.items() if name != "item"},
+            "level": asked.levels[rows],
+        },
+        schema_overrides={"user": pl.String, "item": pl.String, "title": pl.String},
+    )
+
+
+def _query_times(
+    last: npt.NDArray[np.int64],
+    query_time: int | Sequence[int] | None,
+    gap: int | Sequence[int] | None,
+) -> npt.NDArray[np.int64]:
+    """When each of some histories is asked, `[users]` Unix seconds."""
+    if query_time is not None and gap is not None:
+        raise ConfigError("got both query_time and gap, expected one of them")
+    name, given = ("gap", gap or 0) if query_time is None else ("query_time", query_time)
+    try:
+        seconds = np.asarray(given, np.int64)
+    except (ValueError, TypeError, OverflowError):
+        raise ConfigError(f"{name}: got {given!r}, expected whole seconds") from None
+    if seconds.shape not in ((), last.shape):
+        found = f"{seconds.size} values for {len(last)} histories"
+        raise ConfigError(f"{name}: got {found}, expected one, or one each")
+    if seconds.size and not (0 <= seconds.min() and seconds.max() <= _LAST_SECOND):
+        wrong = seconds.min() if seconds.min() < 0 else seconds.max()
+        raise ConfigError(f"{name}: got {wrong}, expected 0 to {_LAST_SECOND} seconds")
+    return np.broadcast_to(seconds, last.shape) + (last if name == "gap" else 0)
