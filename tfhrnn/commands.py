@@ -28,7 +28,7 @@ from tfhrnn.data.sessions import (
 )
 from tfhrnn.data.summary import print_summary, summarize
 from tfhrnn.errors import ConfigError
-from tfhrnn.evaluation.result_table import print_result
+from tfhrnn.evaluation.result_table import experiment_table, print_result
 from tfhrnn.run_folder import RunFolder
 from tfhrnn.startup import start_tensorflow
 
@@ -312,8 +312,10 @@ def _experiment(arguments: argparse.Namespace, console: Console) -> dict[str, An
     experiment = importlib.import_module(f"tfhrnn.experiments.{arguments.name}")
 
     out = Path(arguments.out)
-    movielens = load_movielens("ml-100k", arguments.source, notify=console.print)
-    log = movielens.write(out / "data")
+    log = None
+    if getattr(experiment, "NEEDS_LOG", True):
+        movielens = load_movielens("ml-100k", arguments.source, notify=console.print)
+        log = movielens.write(out / "data")
     found = experiment.run(
         log,
         out / arguments.name,
@@ -321,24 +323,9 @@ def _experiment(arguments: argparse.Namespace, console: Console) -> dict[str, An
         jobs=arguments.jobs,
         say=lambda line: console.print(line, highlight=False, soft_wrap=True),
     )
-    table = Table(
-        title=f"{log.name}, {arguments.seeds} seeds, protocol {found['protocol']['hash']}"
-    )
-    for column in ("model", "perplexity", "HR@10", "NDCG@10", "MRR@10", "epochs", "s/epoch"):
-        table.add_column(column, justify="left" if column == "model" else "right")
-    for row in found["rows"]:
-        error = row.get("standard_error", float("nan"))
-        shown = [f"{row['perplexity']:.1f}" + (f" ± {error:.1f}" if error == error else "")]
-        for key, form in (
-            ("hit_rate_at_10", ".4f"),
-            ("ndcg_at_10", ".4f"),
-            ("mrr_at_10", ".4f"),
-            ("epochs", ".0f"),
-            ("seconds_per_epoch", ".1f"),
-        ):
-            shown.append(format(row[key], form) if key in row else "")
-        table.add_row(row["name"], *shown)
-    console.print(table)
+    protocol = f", protocol {found['protocol']['hash']}" if log is not None else ""
+    title = f"{arguments.name if log is None else log.name}, {arguments.seeds} seeds{protocol}"
+    console.print(experiment_table(found["rows"], title))
     return found
 
 

@@ -34,7 +34,7 @@ COLUMNS = (
     *("learning_rate", "seconds"),
 )
 # Biases and scalars; their decay would pull popularity and the seen-item term towards 0.
-NOT_DECAYED = ("bias", "feature_slope")
+NOT_DECAYED = ("bias", "feature_slope", "gamma", "beta")
 
 
 def build_model(config: Config, facts: TrainingFacts) -> HRNN:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from itertools import pairwise
 from typing import Any
 
@@ -13,6 +13,10 @@ from tfhrnn.errors import DataError
 from tfhrnn.evaluation.calibration import Calibration, Judged, calibrate
 
 ITEMS, ROWS = 30, 4000
+
+
+def always(judged: list[Judged]) -> Callable[[], list[Judged]]:
+    return lambda: judged
 
 
 def nats(judged: list[Judged], log_share: Any, scale: float, popularity: float) -> float:
@@ -66,7 +70,7 @@ def test_a_constant_a_row_does_not_count() -> None:
         Judged(scores - 50 * np.arange(len(scores))[:, None] / len(scores), target, weight)
         for scores, target, weight in judged
     ]
-    one, other = (calibrate(lambda given=given: given, log_share) for given in (judged, moved))
+    one, other = (calibrate(always(given), log_share) for given in (judged, moved))
     assert one.scale == pytest.approx(other.scale, rel=1e-4)
     assert one.popularity == pytest.approx(other.popularity, rel=1e-4)
 
@@ -76,7 +80,7 @@ def test_weights_count_as_copies() -> None:
     scores, target, _ = judged[0]
     weight = np.random.default_rng(0).integers(0, 3, len(target))
     copies = np.repeat(np.arange(len(target)), weight)
-    weighted = calibrate(lambda: [Judged(scores, target, weight)], log_share)
+    weighted = calibrate(lambda: [Judged(scores, target, weight.astype(np.float64))], log_share)
     copied = calibrate(
         lambda: [Judged(scores[copies], target[copies], np.ones(len(copies)))], log_share
     )
@@ -89,7 +93,7 @@ def test_scores_far_off_scale_are_brought_back() -> None:
     judged, log_share = world(1.0, 0.5, seed=4)
     for factor in (1000.0, 0.001):
         off = [Judged(factor * scores, target, weight) for scores, target, weight in judged]
-        found = calibrate(lambda off=off: off, log_share)
+        found = calibrate(always(off), log_share)
         assert found.scale * factor == pytest.approx(1, rel=0.1)
         assert found.popularity == pytest.approx(0.5, abs=0.1)
 
@@ -141,4 +145,4 @@ def test_what_cannot_be_fitted_is_told() -> None:
         ([Judged(scores, target, weight)], np.array([-1, -1, -np.inf]), "log shares"),
     ):
         with pytest.raises(DataError, match=message):
-            calibrate(lambda given=given: given, share)
+            calibrate(always(given), share)

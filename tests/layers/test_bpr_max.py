@@ -46,13 +46,13 @@ def test_it_is_the_formula_over_what_is_no_hit(regularization: float) -> None:
     rng = np.random.default_rng(1)
     target, drawn = rng.normal(size=(TOKENS, 2)), 2 * rng.normal(size=(TOKENS, NEGATIVES))
     hits, count = rng.random((TOKENS, NEGATIVES)) < 0.3, [1, 2, 2, 1, 2]
-    loss = BPRMax(np.ones(20), regularization=regularization)
+    loss = BPRMax(np.ones(20, int), regularization=regularization)
     found = loss.token_losses(scores(target, drawn, hits, count))
     np.testing.assert_allclose(found, formula(target, drawn, hits, count, regularization), 1e-5)
 
 
 def test_one_negative_is_bpr() -> None:
-    loss = BPRMax(np.ones(3), regularization=0.0)
+    loss = BPRMax(np.ones(3, int), regularization=0.0)
     found = loss.token_losses(scores([[1.5]], [[0.25]], [[False]], [1]))
     assert float(found[0]) == pytest.approx(np.log(1 + np.exp(-1.25)), rel=1e-6)
 
@@ -62,7 +62,7 @@ def test_a_hopeless_target_still_has_a_slope() -> None:
     given = scores([[0.0]], [[200.0, 200.0]], [[False, False]], [1])
     target = tf.Variable(given.target)
     with tf.GradientTape() as tape:
-        found = BPRMax(np.ones(3), regularization=0.0).token_losses(
+        found = BPRMax(np.ones(3, int), regularization=0.0).token_losses(
             given._replace(target=target + 0)
         )
     assert float(found[0]) == pytest.approx(200, rel=1e-6)
@@ -75,9 +75,9 @@ def test_hits_have_no_weight_and_no_gradient(height: float) -> None:
     hits = [[True, False, True, False], [False] * 4]
     with tf.GradientTape() as tape:
         given = scores([[0.7], [0.7]], drawn, hits, [1, 1])
-        found = BPRMax(np.ones(9)).token_losses(given)
+        found = BPRMax(np.ones(9, int)).token_losses(given)
     slope = tape.gradient(found, drawn).numpy()
-    alone = BPRMax(np.ones(9)).token_losses(scores([[0.7]], [[0.5, -0.5]], [[False] * 2], [1]))
+    alone = BPRMax(np.ones(9, int)).token_losses(scores([[0.7]], [[0.5, -0.5]], [[False] * 2], [1]))
     np.testing.assert_allclose(found[0], alone[0], rtol=1e-6)
     assert slope[0, 0] == 0 and slope[0, 2] == 0
     assert np.all(slope[0, [1, 3]] != 0) and np.all(slope[1] != 0)
@@ -86,7 +86,7 @@ def test_hits_have_no_weight_and_no_gradient(height: float) -> None:
 def test_a_step_whose_draws_are_all_hits_is_left_out() -> None:
     drawn = tf.Variable([[3.0, 1.0], [3.0, 1.0]])
     with tf.GradientTape() as tape:
-        found = BPRMax(np.ones(9)).token_losses(
+        found = BPRMax(np.ones(9, int)).token_losses(
             scores([[0.0], [0.0]], drawn, [[True, True], [False, True]], [1, 1])
         )
     slope = tape.gradient(found, drawn).numpy()
@@ -103,4 +103,4 @@ def test_a_step_whose_draws_are_all_hits_is_left_out() -> None:
 )
 def test_wrong_options_are_named(options: dict[str, Any], message: str) -> None:
     with pytest.raises(ConfigError, match=message):
-        BPRMax(np.ones(3), **options)
+        BPRMax(np.ones(3, int), **options)

@@ -140,7 +140,8 @@ def test_targets_count_up_to_their_number_and_once() -> None:
     own = positives(targets)
     assert own.items.numpy().tolist() == [[5, 0, 0], [3, 3, 0], [1, 2, 1]]
     assert own.counts.numpy().tolist() == [[True, False, False], [True, True, False], [True] * 3]
-    np.testing.assert_allclose(own.share, [[1, 0, 0], [0.5, 0.5, 0], [1 / 3] * 3], rtol=1e-6)
+    share = np.array([[1, 0, 0], [1 / 2, 1 / 2, 0], [1 / 3, 1 / 3, 1 / 3]])
+    np.testing.assert_allclose(own.share, share, rtol=1e-6)
     assert own.distinct.numpy().tolist() == [
         [True, False, False],
         [True, False, False],

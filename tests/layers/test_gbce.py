@@ -15,7 +15,7 @@ from tfhrnn.layers.gbce import GBCE
 from tfhrnn.layers.losses import Targets
 from tfhrnn.layers.shared_negatives import Scores
 
-COUNTS = np.ones(21)  # 21 items, so that 4 negatives are a share of 1/5
+COUNTS = np.ones(21, int)  # 21 items, so that 4 negatives are a share of 1/5
 
 
 def scores(items: Any, target: Any, drawn: Any, hits: Any) -> Scores:
@@ -69,7 +69,7 @@ def test_calibration_weighs_the_target_by_beta(t: float, beta: float) -> None:
 def test_the_least_expected_loss_is_where_it_is_said_to_be(t: float) -> None:
     # Four items that come with probability p; two even draws, all 16 of them, at every target.
     p = np.array([0.4, 0.3, 0.2, 0.1])
-    loss = GBCE(np.ones(4), negatives=2, calibration=t)
+    loss = GBCE(np.ones(4, int), negatives=2, calibration=t)
     # Said: odds of σ = β · items / n · odds of p, with α = 2/3 and β = α (t (1 - 1/α) + 1/α).
     beta = 2 / 3 * (t * (1 - 3 / 2) + 3 / 2)
     best = np.log(beta * 4 / 2 * p / (1 - p))

@@ -108,9 +108,9 @@ def test_a_step_without_weight_is_nobodys_negative() -> None:
     changed = {**given, "targets": world([0, 4, 2], items=5)["targets"]}
     with tf.GradientTape() as tape:
         tape.watch(given["weights"])
-        total, found = InBatch(np.ones(5))(**given)
+        total, found = InBatch(np.ones(5, int))(**given)
     slope = tf.convert_to_tensor(tape.gradient(total, given["weights"])).numpy()
-    other_total, other = InBatch(np.ones(5))(**changed)
+    other_total, other = InBatch(np.ones(5, int))(**changed)
     assert float(total) == float(other_total)
     np.testing.assert_array_equal(found.numpy()[0, [0, 2]], other.numpy()[0, [0, 2]])
     assert not slope[1].any() and slope[0].any() and slope[2].any()
@@ -121,7 +121,7 @@ def test_hits_have_no_probability_and_no_gradient() -> None:
     given = world([[0, 3], [3, 0]], items=5, count=[2, 1])
     with tf.GradientTape() as tape:
         tape.watch(given["bias"])
-        total, found = InBatch(np.ones(5))(**given)
+        total, found = InBatch(np.ones(5, int))(**given)
     slope = tf.convert_to_tensor(tape.gradient(total, given["bias"])).numpy()
     # Step 0 has 0 and 3, step 1 has 3 and meets 0: softmaxes of two, with 1 · 1/5 expected.
     s = scores(given)
@@ -133,7 +133,7 @@ def test_hits_have_no_probability_and_no_gradient() -> None:
     same = world([3, 3], items=5)
     with tf.GradientTape() as tape:
         tape.watch(same["bias"])
-        total, found = InBatch(np.ones(5))(**same)
+        total, found = InBatch(np.ones(5, int))(**same)
     slope = tf.convert_to_tensor(tape.gradient(total, same["bias"])).numpy()
     assert found.numpy().tolist() == [[0, 0]] and not slope.any()
 
@@ -147,17 +147,17 @@ def test_the_task_does_the_work(monkeypatch: pytest.MonkeyPatch) -> None:
         return plain(self, queries, candidates, **options)
 
     monkeypatch.setattr(tfrs.tasks.Retrieval, "__call__", spied)
-    InBatch(np.ones(5))(**world([0, 1, 2], items=5))
+    InBatch(np.ones(5, int))(**world([0, 1, 2], items=5))
     assert calls == [((3, UNITS), (3, UNITS))]
 
 
 @pytest.mark.parametrize("policy", ["mixed_bfloat16", "mixed_float16"])
 def test_the_global_precision_is_left_alone(policy: str) -> None:
     given = world([0, 1, 2, 0], items=5)
-    _, wanted = InBatch(np.ones(5))(**given)
+    _, wanted = InBatch(np.ones(5, int))(**given)
     tf.keras.mixed_precision.set_global_policy(policy)
     try:
-        _, found = InBatch(np.ones(5))(**given)
+        _, found = InBatch(np.ones(5, int))(**given)
         assert tf.keras.mixed_precision.global_policy().name == policy
     finally:
         tf.keras.mixed_precision.set_global_policy("float32")
@@ -165,10 +165,10 @@ def test_the_global_precision_is_left_alone(policy: str) -> None:
 
 
 def test_one_step_alone_has_no_negatives() -> None:
-    _, found = InBatch(np.ones(5))(**world([2], items=5))
+    _, found = InBatch(np.ones(5, int))(**world([2], items=5))
     assert found.numpy().tolist() == [[0]]
 
 
 def test_no_items_are_an_error() -> None:
     with pytest.raises(ConfigError, match=r"item_counts: got shape \(0,\)"):
-        InBatch(np.ones(0))
+        InBatch(np.ones(0, int))

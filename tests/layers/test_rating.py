@@ -51,7 +51,7 @@ def gradients(
 def test_predictions_are_those_of_the_formula(crosses: int) -> None:
     head = built(cross_layers=crosses)
     hidden, items, _ = world()
-    weights: list[npt.NDArray[np.float64]] = [np.float64(w) for w in head.get_weights()]
+    weights: list[npt.NDArray[np.float64]] = [np.asarray(w, np.float64) for w in head.get_weights()]
     first = np.concatenate([np.float64(hidden), np.float64(items)], axis=1)
     x = first
     for at in range(crosses):
@@ -120,8 +120,8 @@ def test_unknown_feedback_is_as_if_it_were_not_there(unknown: float) -> None:
     loss, found = gradients(
         head, hidden, items, tf.where(known, feedback, unknown), tf.fill([EVENTS], 0.5)
     )
-    kept = [tf.boolean_mask(part, known) for part in (hidden, items, feedback)]
-    wanted_loss, wanted = gradients(head, *kept, tf.fill([int(known.sum())], 0.5))
+    some, of_them, theirs = (tf.boolean_mask(part, known) for part in (hidden, items, feedback))
+    wanted_loss, wanted = gradients(head, some, of_them, theirs, tf.fill([int(known.sum())], 0.5))
     np.testing.assert_allclose(loss, wanted_loss, rtol=1e-6)
     for ours, theirs in zip(found[:-2], wanted[:-2], strict=True):
         np.testing.assert_allclose(ours, theirs, rtol=1e-4, atol=1e-6)
@@ -181,8 +181,8 @@ def test_several_items_are_asked_about_at_once() -> None:
     assert table.shape == (2, EVENTS)
     for user, item in np.ndindex(2, EVENTS):
         place = item if user == 0 else EVENTS - 1 - item
-        alone = head(hidden[user], items[place])
-        np.testing.assert_allclose(table[user, item], alone, rtol=1e-5)
+        alone = head(hidden[user : user + 1], items[place : place + 1])
+        np.testing.assert_allclose(table[user, item], alone[0], rtol=1e-5)
 
 
 def test_unknown_shapes_and_compiled_code_agree() -> None:

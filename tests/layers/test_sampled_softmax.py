@@ -36,7 +36,7 @@ def judged(
     drawn = tf.constant(items.astype(np.int32))
     log_expected = 0.0 if q is None else np.log(n * q)[items].astype(np.float32)
     with tf.GradientTape() as tape:
-        losses = SampledSoftmax(np.ones(len(scores))).token_losses(
+        losses = SampledSoftmax(np.ones(len(scores), int)).token_losses(
             Scores(
                 own=own,
                 target=tf.gather(leaf, own.items, batch_dims=1),
@@ -157,7 +157,9 @@ def test_an_accidental_hit_has_no_probability_and_no_gradient(height: float) -> 
 
     def nats(kept: slice | list[int]) -> Any:
         parts = [tf.gather(x, kept, axis=-1) for x in (drawn, hits, log_expected)]
-        return SampledSoftmax(np.ones(9)).token_losses(Scores(own, tf.constant([[0.7]]), *parts))
+        return SampledSoftmax(np.ones(9, int)).token_losses(
+            Scores(own, tf.constant([[0.7]]), *parts)
+        )
 
     with tf.GradientTape() as tape:
         found = nats([0, 1, 2, 3])

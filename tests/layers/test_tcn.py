@@ -210,8 +210,9 @@ def test_a_graph_of_unknown_lanes_and_window_begins_from_nothing() -> None:
     @tf.function(input_signature=[tf.TensorSpec([None, None, WIDTH]), tf.TensorSpec([None, None])])
     def read(x: Any, reset: Any) -> Any:
         y, state = run(tower, x, reset)
-        spans = [conv.span for conv in tower.convs]
-        assert [part.shape[1] for part in state] == [*spans, 1]  # known, for loops that carry it
+        for part, conv in zip(state, tower.convs, strict=False):
+            assert part.shape[1:] == [conv.span, UNITS]  # known, for loops that carry it
+        assert state[-1].shape[1:] == [1]
         return y
 
     for lanes, steps in ((1, 1), (3, 5)):

@@ -49,7 +49,9 @@ def normal_numbers(items: int, batch: int, units: int, seed: int) -> World:
 
 def by_sorting(world: World, k: int) -> tuple[Any, Any, Any]:
     """Scores, columns and normaliser by definition, in float64."""
-    hidden, weights, bias = (np.float64(world[name]) for name in ("hidden", "weights", "bias"))
+    hidden, weights, bias = (
+        np.asarray(world[name], np.float64) for name in ("hidden", "weights", "bias")
+    )
     marks = world.get("marks") or Marks()
     scores = hidden @ weights.T + bias
     items = scores.shape[1]
@@ -133,7 +135,7 @@ def test_all_clusters_find_what_the_whole_matrix_finds(seed: int) -> None:
 
 
 def test_recall_and_the_estimated_normaliser_rise_with_probes() -> None:
-    world = normal_numbers(1000, 32, 8, 0)
+    world = normal_numbers(1000, 12, 8, 0)
     exact = exact_top_k(k=10, **world)
     index = ClusteredIndex(world["weights"], world["bias"], probes=3)
     probes = [1, 2, 4, 8, 16, 32, index.num_clusters]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from rich.console import Console
@@ -26,3 +27,39 @@ def print_result(result: dict[str, Any], console: Console) -> None:
         f"protocol {protocol['hash']}; ± is a standard error over users",
         highlight=False,
     )
+
+
+# Key of a row to the column's title and how its figures are written.
+_COLUMNS = {
+    "perplexity": ("perplexity", ".1f"),
+    "hit_rate_at_10": ("HR@10", ".4f"),
+    "ndcg_at_10": ("NDCG@10", ".4f"),
+    "mrr_at_10": ("MRR@10", ".4f"),
+    "accuracy_10": ("D = 10", ".3f"),
+    "accuracy_100": ("D = 100", ".3f"),
+    "accuracy_1000": ("D = 1,000", ".3f"),
+    "parameters": ("parameters", ",.0f"),
+    "state_bytes": ("state bytes", ",.0f"),
+    "epochs": ("epochs", ".0f"),
+    "seconds_per_epoch": ("s/epoch", ".1f"),
+}
+
+
+def experiment_table(rows: Sequence[dict[str, Any]], title: str) -> Table:
+    """The rows of an experiment; a column for each figure that any of them has.
+
+    Args:
+      rows: `name` and figures each, and `standard_error` of the perplexity over seeds.
+      title: above the table.
+    """
+    keys = [key for key in _COLUMNS if any(key in row for row in rows)]
+    table = Table(title=title)
+    table.add_column("model")
+    for key in keys:
+        table.add_column(_COLUMNS[key][0], justify="right")
+    for row in rows:
+        shown = [format(row[key], _COLUMNS[key][1]) if key in row else "" for key in keys]
+        if "standard_error" in row:
+            shown[keys.index("perplexity")] += f" ± {row['standard_error']:.1f}"
+        table.add_row(row["name"], *shown)
+    return table

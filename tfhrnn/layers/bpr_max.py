@@ -33,7 +33,7 @@ class BPRMax(SharedNegatives):
     Raises:
       ConfigError: an argument has a value that it cannot take.
 
-    Source: Hidasi and Karatzoglou 2018, section 3.3.2 and its regularized form.
+    Source: Hidasi and Karatzoglou 2018, BPR-max with score regularization.
     """
 
     def __init__(

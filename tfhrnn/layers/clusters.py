@@ -42,8 +42,8 @@ class ClusterTables(NamedTuple):
 
 
 def cluster_tables(
-    weights: npt.NDArray[np.float32],
-    bias: npt.NDArray[np.float32],
+    weights: npt.ArrayLike,
+    bias: npt.ArrayLike,
     clusters: int | None = None,
     *,
     seed: int = 0,
@@ -59,7 +59,7 @@ def cluster_tables(
     Raises:
       ValueError: no items, numbers that are not finite, or `clusters` below 1.
     """
-    rows = np.column_stack([weights, bias]).astype(np.float32)
+    rows = np.column_stack([np.asarray(weights), np.asarray(bias)]).astype(np.float32)
     if not len(rows):
         raise ValueError("weights: got no items, expected 1 or more")
     if not np.isfinite(rows).all():

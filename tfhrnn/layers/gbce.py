@@ -37,7 +37,7 @@ class GBCE(SharedNegatives):
     Raises:
       ConfigError: an argument has a value that it cannot take.
 
-    Source: Petrov and Macdonald 2023, gSASRec, section 5; its ML-1M run takes t = 0.75, n = 256.
+    Source: Petrov and Macdonald 2023, gSASRec; their ML-1M run takes t = 0.75, n = 256.
     """
 
     def __init__(

@@ -138,8 +138,11 @@ class LinearRecurrenceTower(tf.keras.layers.Layer):
     """Stacked linear recurrences that forget exactly at resets.
 
     At a reset a is set to 0, and the input's scale to the 1 that belongs to it. States, gates and
-    sums over steps are float32 in every precision. Windows of other lengths, down to one step at a
-    time, give the same outputs up to rounding.
+    sums over steps are float32 in every precision. Windows of any length, down to one step at a
+    time, give the outputs of the whole up to rounding: within 1e-5 in float32.
+
+    Gates see the present event alone: to tell an event by what came before it (the first after the
+    start, say) takes two layers.
 
     Args:
       units: width of the blocks and of the outputs.

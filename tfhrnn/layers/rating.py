@@ -69,7 +69,7 @@ class RatingHead(tf.keras.layers.Layer):
         """Predicts.
 
         Args:
-          hidden: `[..., units]` states before the items.
+          hidden: `[..., units]` states before the items, with a leading dimension at least.
           item_vectors: `[..., width]` of the items asked about. The leading dimensions equal those
             of `hidden` or broadcast with them: `[batch, 1, units]` and `[batch, items, width]` ask
             about several items at once.

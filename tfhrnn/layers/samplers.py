@@ -51,7 +51,7 @@ def sampling_probabilities(
       ConfigError: there is no such sampler, alpha is negative, or there are no items.
 
     Source: log-uniform is Zipf's law as TensorFlow's candidate samplers have it; alpha is
-    `sample_alpha` of Hidasi and Karatzoglou 2018, section 3.1.
+    `sample_alpha` of Hidasi and Karatzoglou 2018.
 
     >>> sampling_probabilities("popularity", np.array([0, 15]), alpha=0.5).tolist()
     [0.2, 0.8]

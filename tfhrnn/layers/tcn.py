@@ -261,7 +261,7 @@ class TCNTower(tf.keras.layers.Layer):
             if index % 2:
                 x = tf.nn.relu(residual + x)
             lasts.append(last)
-        read = tf.cast(tf.minimum(since[:, -1:], self.receptive_field), tf.float32)
+        read = tf.cast(tf.minimum(since[:, -1, tf.newaxis], self.receptive_field), tf.float32)
         return self.output_projection(x), (*lasts, read)
 
     def get_config(self) -> dict[str, Any]:

@@ -192,8 +192,8 @@ class ClusteredIndex(tf.Module):
 
     def __init__(
         self,
-        weights: npt.NDArray[np.float32],
-        bias: npt.NDArray[np.float32],
+        weights: npt.ArrayLike,
+        bias: npt.ArrayLike,
         *,
         clusters: int | None = None,
         probes: int = 16,

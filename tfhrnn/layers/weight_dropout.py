@@ -33,8 +33,8 @@ class _WeightDropout(tf.keras.layers.Layer):
         # Keras reads the kernel off its cell. Shallow copies of cell and layer take the dropped
         # one; the layer itself, what it tracks, and calls from other threads never see it.
         cell, layer = copy.copy(self.cell), copy.copy(self)
-        vars(cell)["recurrent_kernel"] = self.kernel_dropout(whole, training=training)
-        vars(layer)["cell"] = cell
+        cell.__dict__["recurrent_kernel"] = self.kernel_dropout(whole, training=training)
+        layer.__dict__["cell"] = cell
         return super(_WeightDropout, layer).call(
             inputs, mask=mask, training=training, initial_state=initial_state
         )
