@@ -75,3 +75,12 @@ def test_camps_are_told_apart(log: EventLog) -> None:
 def test_small_data_give_fewer_factors_or_none(log: EventLog) -> None:
     assert item_factors(log, np.arange(4), 99).shape == (log.num_items, log.num_items - 1)
     assert item_factors(log, np.array([], np.int64), 10).shape == (log.num_items, 0)
+
+
+def test_items_that_all_stand_alike_are_not_blown_up(
+    tmp_path_factory: pytest.TempPathFactory,
+) -> None:
+    rows = [("ab"[n % 2], "xyz"[n % 3], 50 * n) for n in range(12)]
+    frame = pl.DataFrame(rows, schema=["user_id", "item_id", "timestamp"], orient="row")
+    alike = write_event_log(frame, tmp_path_factory.mktemp("alike") / "log")
+    assert np.abs(item_factors(alike, np.array([0]), 8)).max() < 3

@@ -51,8 +51,9 @@ def item_factors(
     found = found[:, np.argsort(-values)]
     found[np.diff(information.indptr) == 0] = 0
     largest = found[np.abs(found).argmax(axis=0), np.arange(rank)]
+    # Where all items stand alike, a column hardly varies; scaled up it would be noise.
     spread = found.std(axis=0)
-    found = found * np.sign(largest) / np.where(spread > 0, spread, 1.0)
+    found = found * np.sign(largest) / np.where(spread > 1e-3 * abs(largest), spread, 1.0)
     return np.ascontiguousarray(found, np.float32)
 
 
