@@ -36,7 +36,10 @@ def test_text_is_parsed_by_the_fields_type() -> None:
         ({"learning_rate": "-1"}, "learning_rate: got -1.0, expected a positive number"),
         ({"thresholds": "60,60"}, "expected positive seconds, strictly increasing"),
         ({"thresholds": "60,x"}, "thresholds: got '60,x', expected whole numbers"),
-        ({"mix_rule": "some"}, "mix_rule: got 'some', expected one of item, update, fixed"),
+        (
+            {"mix_rule": "some"},
+            "mix_rule: got 'some', expected one of item, update, beta, bernoulli, fixed",
+        ),
         ({"mix": "1.5"}, "mix: got 1.5, expected a share"),
         ({"embedding_dropout": "1"}, r"expected a share in \[0, 1\)"),
         ({"time_bumps": "1"}, "time_bumps: got 1, expected 0, or 2 and more"),

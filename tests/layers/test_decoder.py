@@ -115,3 +115,27 @@ def test_config_rebuilds_the_layer() -> None:
     again.set_weights(decoder.get_weights())
     np.testing.assert_array_equal(again(tf.ones([2, 3])), decoder(tf.ones([2, 3])))
     assert again.get_config() == decoder.get_config()
+
+
+@pytest.mark.parametrize(
+    ("rule", "below"),
+    # Shares of λ below .1: of U(0, 1), of Beta(1/2, 1/2) 2/π · asin(√.1), of 0 or 1.
+    [("item", 0.1), ("beta", 2 / np.pi * np.arcsin(np.sqrt(0.1))), ("bernoulli", 0.5)],
+)
+def test_lambda_is_drawn_from_its_distribution(rule: str, below: float) -> None:
+    decoder = Decoder(1, features=np.zeros((20_000, 1), np.float32), mix_rule=rule, seed=5)
+    drawn = decoder.draw_mix().numpy()
+    assert drawn.min() >= 0 and drawn.max() <= 1
+    assert drawn.mean() == pytest.approx(0.5, abs=0.015)
+    assert (drawn < 0.1).mean() == pytest.approx(below, abs=0.015)  # 4 deviations of 20,000 draws
+    assert not np.array_equal(decoder.draw_mix().numpy(), drawn)
+
+
+def test_item_vectors_are_id_and_feature_embeddings_without_lambda() -> None:
+    decoder = make()
+    columns = np.array([[3, 0], [1, 1]])
+    found = decoder.item_vectors(tf.constant(columns)).numpy()
+    ids, _ = by_hand(decoder, np.zeros(4))
+    by_features, _ = by_hand(decoder, np.ones(4))
+    wanted = np.concatenate([ids, by_features], axis=1)[columns]
+    np.testing.assert_allclose(found, wanted, rtol=1e-5, atol=1e-6)

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 import tensorflow_recommenders as tfrs
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from tfhrnn.layers.top_k import (
@@ -107,6 +107,8 @@ def test_answers_are_the_sorted_scores_with_ties_in_catalogue_order(
     chunk=st.integers(1, 250),
     seed=st.integers(0, 99),
 )
+# A product with one column is added up otherwise: scores differ in their last bits.
+@example(items=50, batch=16, units=64, k=30, chunk=1, seed=0)
 def test_a_stream_gives_the_whole_matrix_answers_bit_for_bit(
     items: int, batch: int, units: int, k: int, chunk: int, seed: int
 ) -> None:

@@ -1,4 +1,4 @@
-"""A memory test: copy the item shown D events ago, in an earlier session, where a level asks for it.
+"""A memory test: copy the item shown D events ago, in an earlier session, where a level asks.
 
 The paper claims that recurrent models carry what they saw over many events, and that control
 signals tell them when it matters (section 2). Here a user reads a few random items; the gap after

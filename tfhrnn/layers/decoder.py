@@ -126,7 +126,7 @@ class Decoder(tf.keras.layers.Layer):
         return drawn
 
     def feature_embeddings(self, features: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-        """w(f) `[rows, units]` and b(f) `[rows]` of encoded features `[rows, width]`, of any rank."""
+        """w(f) `[..., units]` and b(f) `[...]` of encoded features `[..., width]`."""
         features = tf.cast(features, self.feature_weights.dtype)
         weights = tf.tensordot(features, self.feature_weights, axes=1) + self.feature_center
         return weights, tf.linalg.matvec(features, self.feature_slope) + self.feature_bias

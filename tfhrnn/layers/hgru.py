@@ -28,8 +28,8 @@ class HGRUCell(tf.keras.layers.Layer):
     """One step of both levels, for `tf.keras.layers.RNN`.
 
     The state is `[u, s_0, …]`, each `[lanes, units]`. The input is a tuple of `[lanes, width]`
-    event embeddings, `[lanes, 1]` booleans `reset` and `ends`, and a `[lanes, units]` dropout mask
-    for each session GRU but the lowest.
+    event embeddings, `[lanes, 1]` flags `reset` and `ends` (0 or 1), and a `[lanes, units]` dropout
+    mask for each session GRU but the lowest.
 
     Args:
       units: width of each state.
@@ -86,7 +86,8 @@ class HGRUCell(tf.keras.layers.Layer):
 
     def call(self, inputs: tuple[tf.Tensor, ...], states: Any) -> tuple[tf.Tensor, list[tf.Tensor]]:
         """Reads one event of every lane; returns the top session state, and all states."""
-        x, reset, ends, *masks = inputs
+        x, reset_flag, ends_flag, *masks = inputs
+        reset, ends = reset_flag > 0, ends_flag > 0
         user = tf.where(reset, tf.zeros_like(states[0]), states[0])
         read = tf.concat([x, user], axis=-1) if self.read_user else x
         sessions: list[tf.Tensor] = []
@@ -205,13 +206,13 @@ class HGRUTower(tf.keras.layers.Layer):
         Returns:
           `[lanes, window, units]` outputs, and the state after the last step.
         """
-        reset = control.reset[..., tf.newaxis] > 0
-        ends = (control.level[..., tf.newaxis] >= self.session_level) & ~reset
+        reset = tf.cast(control.reset, self.compute_dtype)
+        ends = (1 - reset) * tf.cast(control.level >= self.session_level, self.compute_dtype)
         # Drawn for the whole window, before the loop over its steps.
         whole = tf.ones([*tf.unstack(tf.shape(x)[:2]), self.units], self.compute_dtype)
         masks = [dropout(whole, training=training) for dropout in self.between]
         y, *last = self.steps(
-            (x, reset, ends, *masks),
+            (x, reset[..., tf.newaxis], ends[..., tf.newaxis], *masks),
             initial_state=[tf.cast(part, self.compute_dtype) for part in state],
         )
         return y, tuple(last)
