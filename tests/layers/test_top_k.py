@@ -155,17 +155,23 @@ def test_recall_and_the_estimated_normaliser_rise_with_probes() -> None:
     np.testing.assert_array_equal(more.columns, found[-1].columns)
 
 
-def test_a_cluster_smaller_than_k_leaves_places_empty() -> None:
+def test_one_probe_answers_the_cluster_that_promises_most_and_leaves_places_empty() -> None:
     world = normal_numbers(50, 4, 3, 0)
     index = ClusteredIndex(world["weights"], world["bias"])
     found = index.top_k(world["hidden"], 100, probes=1)
-    columns = found.columns.numpy()
-    assert columns.shape == (4, 50)
-    members = [set(row[row >= 0]) for row in index.columns.numpy()]
-    for row, scores in zip(columns, found.scores.numpy(), strict=True):
-        count = int(np.sum(row >= 0))
-        assert set(row[:count]) in members
-        assert np.all(row[count:] == -1) and np.all(np.isneginf(scores[count:]))
+    members = [row[row >= 0] for row in index.columns.numpy()]
+    points = [np.column_stack([world["weights"], world["bias"]])[own] for own in members]
+    assert found.columns.shape == (4, 50)
+    for state, scores, columns in zip(world["hidden"], *map(np.asarray, found[:2]), strict=True):
+        query = np.append(state, 1.0)
+        # The mean score, and two standard deviations if items lay alike in all directions.
+        promise = [
+            np.mean(own @ query) + 2 * np.linalg.norm(query) * np.std(own - own.mean(axis=0))
+            for own in points
+        ]
+        best = members[int(np.argmax(promise))]
+        assert sorted(columns[: len(best)]) == sorted(best)
+        assert np.all(columns[len(best) :] == -1) and np.all(np.isneginf(scores[len(best) :]))
 
 
 def test_what_is_excluded_counts_in_the_normaliser_and_is_not_answered() -> None:

@@ -186,7 +186,7 @@ class SlidingAttention(tf.keras.layers.Layer):
         query32, keys32, values32 = (self._split(part) for part in (query, keys, values))
         scores = tf.einsum("lqhd,lkhd->hlqk", query32, keys32) / (self.units // self.heads) ** 0.5
         scores = tf.where(sight.visible, scores + self._bias(sight), _HIDDEN)
-        # Compiled exponentials can stop short of 0: what is hidden is hidden again after them.
+        # Not every exponential underflows to 0: what is hidden is hidden again after it.
         shares = tf.where(sight.visible, tf.nn.softmax(scores), 0.0)
         read = tf.einsum("hlqk,lkhd->lqhd", shares, values32)
         y = self.outward(tf.cast(tf.reshape(read, tf.shape(query)), query.dtype))
