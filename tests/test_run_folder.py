@@ -169,8 +169,10 @@ def test_metrics_have_a_row_an_epoch(trained: HRNNRecommender) -> None:
         "epoch",
         "loss",
         "perplexity",
+        "rmse",
         "val_loss",
         "val_perplexity",
+        "val_rmse",
         "learning_rate",
         "seconds",
     ]
