@@ -220,7 +220,7 @@ def test_bad_settings_are_refused_in_one_line(
     assert "units: got 0, expected a whole number of at least 1" in fails(
         *train, "--set", "units=0"
     )
-    assert "no tower named 'gur'" in fails(*train, "--set", "tower=gur")
+    assert "tower: got 'gur', expected one of gru, lstm" in fails(*train, "--set", "tower=gur")
     assert "invalid choice: 'bset'" in fails(*train, "--preset", "bset")
     assert "seed: got -1, expected 0 or" in fails(*train, "--seed", "-1")
     data = tmp_path / "nothing"
