@@ -349,6 +349,20 @@ def test_texts_are_encoded_in_the_graph_as_they_were_for_training(
     np.testing.assert_allclose(encoded(spec, asked), expected, atol=1e-6)
 
 
+WORDS = st.text(alphabet="aZéßİΣς09ё中ह\u093f\u0301-–'|(: \t\n", max_size=90)
+
+
+@settings(max_examples=50, deadline=None)
+@given(st.lists(st.none() | WORDS | st.lists(WORDS, max_size=3), min_size=1, max_size=6))
+def test_words_are_hashed_in_the_graph_as_they_were_for_training(cells: list[Any]) -> None:
+    lists = [cell if isinstance(cell, list) else None for cell in cells]
+    texts = [None if isinstance(cell, list) else cell for cell in cells]
+    for asked, kind in ((texts, pl.String), (lists, pl.List(pl.String))):
+        column = pl.Series(asked, dtype=kind)
+        spec = FeatureSpec.fit(FeatureColumn("f", "text", buckets=97), column)
+        np.testing.assert_allclose(encoded(spec, asked), spec.encode(column), atol=1e-6)
+
+
 @settings(max_examples=50, deadline=None)
 @given(
     st.lists(st.none() | st.integers(-1000, 1000), min_size=1, max_size=8),

@@ -84,8 +84,8 @@ def build_parser() -> argparse.ArgumentParser:
         metavar="NAME:KIND",
         nargs="+",
         action="extend",
-        help="columns of the item table; KIND is multi-hot, categorical or numeric "
-        "(left out: chosen by content)",
+        help="columns of the item table; KIND is multi-hot, categorical, numeric, text "
+        "or text:BUCKETS (left out: chosen by content)",
     )
     prepare.add_argument(
         "--user-features",

@@ -18,6 +18,7 @@ import tensorflow as tf
 from tfhrnn.data.catalogue import FIRST_ITEM, START, UNKNOWN, Catalogue
 from tfhrnn.data.features import FeatureSet, FeatureSpec
 from tfhrnn.data.sessions import gap_levels
+from tfhrnn.data.words import NO_WORD, POWERS, PRIME, WORD_BYTES
 from tfhrnn.histories import Histories
 from tfhrnn.models.hrnn import HRNN
 
@@ -330,7 +331,7 @@ class _FeatureEncoder(tf.Module):
     def __init__(self, spec: FeatureSpec) -> None:
         super().__init__()
         self.spec = spec
-        if spec.kind != "numeric":
+        if spec.kind in ("categorical", "multi-hot"):
             self.table = _table(list(spec.vocabulary), first=0, default=len(spec.vocabulary))
 
     def __call__(self, values: tf.Tensor) -> tf.Tensor:
@@ -339,14 +340,28 @@ class _FeatureEncoder(tf.Module):
             known = tf.math.is_finite(values)
             scaled = tf.where(known, (values - spec.mean) / (spec.std or 1.0), 0.0)
             return tf.stack([scaled, tf.cast(~known, tf.float32)], axis=1)
-        size = len(spec.vocabulary)
         if spec.kind == "categorical":
-            return tf.one_hot(self.table.lookup(tf.strings.strip(values)), size + 1)
-        pieces = tf.strings.split(values, spec.separator)
-        rows = tf.one_hot(self.table.lookup(tf.strings.strip(pieces.values)), size)
+            return tf.one_hot(self.table.lookup(tf.strings.strip(values)), spec.width)
+        if spec.kind == "text":
+            spaced = tf.strings.regex_replace(
+                tf.strings.lower(values, encoding="utf-8"), NO_WORD, " "
+            )
+            pieces = tf.strings.split(spaced)
+            columns = _word_buckets(pieces.values, spec.buckets)
+        else:
+            pieces = tf.strings.split(values, spec.separator)
+            columns = self.table.lookup(tf.strings.strip(pieces.values))
+        rows = tf.one_hot(columns, spec.width)
         summed = tf.math.unsorted_segment_max(rows, pieces.value_rowids(), tf.shape(values)[0])
         present = tf.maximum(summed, 0.0)  # a row without pieces holds the lowest float
         return tf.math.l2_normalize(present, axis=1)
+
+
+def _word_buckets(words: tf.Tensor, buckets: int) -> tf.Tensor:
+    """`tfhrnn.data.words.word_buckets` in the graph: words `[n]` to int64 `[n]`."""
+    padded = tf.io.decode_raw(words, tf.uint8, fixed_length=WORD_BYTES)
+    powers = tf.constant(POWERS, tf.int64)
+    return tf.linalg.matvec(tf.cast(padded, tf.int64), powers) % PRIME % buckets
 
 
 def _table(keys: list[str], *, first: int, default: int) -> tf.lookup.StaticHashTable:

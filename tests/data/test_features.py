@@ -8,6 +8,8 @@ import math
 import numpy as np
 import polars as pl
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from tfhrnn.data.features import (
     FeatureColumn,
@@ -21,6 +23,7 @@ from tfhrnn.errors import ConfigError, DataError
 GENRES = FeatureColumn("genres", "multi-hot")
 JOB = FeatureColumn("job", "categorical")
 YEAR = FeatureColumn("year", "numeric")
+TITLE = FeatureColumn("title", "text", buckets=64)
 
 
 def test_multi_hot_rows_have_length_one_or_are_zero() -> None:
@@ -65,6 +68,41 @@ def test_numbers_without_spread_stay_finite(cells: pl.Series) -> None:
     np.testing.assert_array_equal(encoded[:, 0], [0, 0])
 
 
+def test_a_text_is_its_words_buckets_scaled_to_length_one() -> None:
+    cells = pl.Series(["Toy story", "STORY, the story!", "…", "", None])
+    spec = FeatureSpec.fit(TITLE, cells)
+    assert spec.width == 64 and spec.vocabulary == ()
+    toy, story, the = (
+        sum(byte * 48_271**at for at, byte in enumerate(word.encode())) % (2**31 - 1) % 64
+        for word in ("toy", "story", "the")
+    )
+    assert len({toy, story, the}) == 3
+    expected = np.zeros((5, 64))
+    expected[0, [toy, story]] = expected[1, [the, story]] = math.sqrt(0.5)
+    np.testing.assert_allclose(spec.encode(cells), expected, rtol=1e-6)
+    # A word that training never saw has its bucket too.
+    assert spec.encode(pl.Series(["unheard"])).sum() == 1
+
+
+@settings(max_examples=50, deadline=None)
+@given(st.lists(st.none() | st.text(max_size=30), min_size=1, max_size=5))
+def test_texts_are_rows_of_length_one_or_zero_whatever_the_order_of_words(
+    cells: list[str | None],
+) -> None:
+    spec = FeatureSpec.fit(TITLE, pl.Series(cells, dtype=pl.String))
+    rows = spec.encode(pl.Series(cells, dtype=pl.String))
+    length = np.sqrt((rows**2).sum(1))
+    np.testing.assert_allclose(length, np.where(length > 0, 1.0, 0.0), rtol=1e-6)
+    turned = [cell and " ".join(cell.split()[::-1]) for cell in cells]
+    np.testing.assert_array_equal(spec.encode(pl.Series(turned, dtype=pl.String)), rows)
+
+
+def test_features_written_before_there_were_texts_are_read() -> None:
+    old = {"name": "job", "kind": "categorical", "vocabulary": ["a"], "mean": 0.0, "std": 1.0}
+    spec = FeatureSpec.from_json(old)
+    assert spec == FeatureSpec("job", "categorical", ("a",)) and spec.width == 2
+
+
 def test_rare_values_are_cut_and_counted_ties_in_natural_order() -> None:
     cells = pl.Series(["c", "c", "10", "9", "9", "a"])  # c and 9 twice, 10 and a once
     spec = FeatureSpec.fit(JOB, cells, max_values=3)
@@ -80,10 +118,17 @@ def test_no_number_names_its_row() -> None:
 
 
 def test_set_lays_features_side_by_side_and_survives_json() -> None:
-    frame = pl.DataFrame({"genres": ["x|y", ""], "job": ["a", None], "year": [1, 3]})
-    features = FeatureSet.fit((GENRES, JOB, YEAR), frame)
-    assert features.width == 2 + 2 + 2
-    assert features.slices == {"genres": slice(0, 2), "job": slice(2, 4), "year": slice(4, 6)}
+    frame = pl.DataFrame(
+        {"genres": ["x|y", ""], "title": ["An x", "B"], "job": ["a", None], "year": [1, 3]}
+    )
+    features = FeatureSet.fit((GENRES, JOB, YEAR, TITLE), frame)
+    assert features.width == 2 + 2 + 2 + 64
+    assert features.slices == {
+        "genres": slice(0, 2),
+        "job": slice(2, 4),
+        "year": slice(4, 6),
+        "title": slice(6, 70),
+    }
     again = FeatureSet.from_json(json.loads(json.dumps(features.to_json())))
     assert again == features
     matrix = features.encode(frame)
@@ -108,8 +153,19 @@ def test_features_that_cannot_be_parsed(text: str) -> None:
         parse_feature(text)
 
 
+def test_texts_may_state_their_buckets() -> None:
+    assert parse_feature("title:text") == FeatureColumn("title", "text", buckets=512)
+    assert parse_feature("a:b:text:64") == FeatureColumn("a:b", "text", buckets=64)
+    for number in ("0", "1", "9" * 12):
+        with pytest.raises(ConfigError, match=r"got title:text:\d+, expected 2 to 1,048,576"):
+            parse_feature(f"title:text:{number}")
+    with pytest.raises(ConfigError, match="got 'title:numeric:64', expected NAME:KIND"):
+        parse_feature("title:numeric:64")
+
+
 def test_feature_names_may_hold_colons() -> None:
     assert parse_feature("a:b:numeric").name == "a:b"
+    assert parse_feature("a:text:numeric").name == "a:text"
     with pytest.raises(ConfigError, match="empty separator"):
         parse_feature("a:multi-hot", separator="")
 

@@ -236,7 +236,7 @@ def read_table(
     Args:
       source: as for `read_interactions`.
       id_role: "item_id" or "user_id".
-      features: columns to use, as "genres:multi-hot", "year:numeric" or
+      features: columns to use, as "genres:multi-hot", "year:numeric", "title:text" or
         "occupation:categorical", or as `parse_feature` returns them.
       columns: role → column where names are not known ones.
       separator: of a CSV file.
