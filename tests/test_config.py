@@ -46,6 +46,12 @@ def test_text_is_parsed_by_the_fields_type() -> None:
         ({"seed": "-1"}, "seed: got -1"),
         ({"weight_decay": "-0.1"}, "weight_decay: got -0.1"),
         ({"unknown_rate": "1"}, "unknown_rate: got 1.0"),
+        ({"clip_norm": "-1"}, "clip_norm: got -1.0, expected 0 or a positive number"),
+        ({"label_smoothing": "1"}, r"label_smoothing: got 1.0, expected a share in \[0, 1\)"),
+        (
+            {"label_smoothing": "0.1", "loss": "gbce"},
+            "label_smoothing: got 0.1, expected 0 with loss 'gbce': only 'full_softmax' smooths",
+        ),
     ],
 )
 def test_bad_settings_name_field_value_and_what_was_expected(

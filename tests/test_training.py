@@ -151,6 +151,24 @@ def test_the_rate_rises_once_and_falls_to_its_share() -> None:
     assert 0.001 < rates[-1] < 0.003
 
 
+@pytest.mark.parametrize(("clip_norm", "scale"), [(1.0, 0.2), (4.0, 0.8), (0.0, 1.0), (9.0, 1.0)])
+def test_gradients_are_clipped_by_their_norm_together(clip_norm: float, scale: float) -> None:
+    # Norm of (3, 4) together: 5. Adam's first moment after one update is a tenth of the gradient.
+    optimizer = build_optimizer(TrainingConfig(clip_norm=clip_norm))
+    one, other = tf.Variable([1.0], name="one"), tf.Variable([1.0], name="other")
+    optimizer.apply_gradients([(tf.constant([3.0]), one), (tf.constant([4.0]), other)])
+    moments = {v.name.split("/")[-1]: v.numpy() for v in optimizer.variables if "/m/" in v.name}
+    np.testing.assert_allclose(moments["one:0"], 0.1 * 3 * scale, rtol=1e-5)
+    np.testing.assert_allclose(moments["other:0"], 0.1 * 4 * scale, rtol=1e-5)
+
+
+def test_without_decay_a_still_matrix_stays() -> None:
+    optimizer = build_optimizer(TrainingConfig(weight_decay=0.0, learning_rate=0.1))
+    matrix = tf.Variable([1.0], name="id_weights")
+    optimizer.apply_gradients([(tf.zeros([1]), matrix)])
+    assert float(matrix[0]) == 1.0
+
+
 def test_decay_spares_biases_and_scalars() -> None:
     optimizer = build_optimizer(TrainingConfig(weight_decay=0.5, learning_rate=0.1))
     matrix, bias = tf.Variable([1.0], name="id_weights"), tf.Variable([1.0], name="id_bias")

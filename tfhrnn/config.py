@@ -126,13 +126,15 @@ class TrainingConfig:
     Attributes:
       loss: the training loss's name in `tfhrnn.layers.make_loss`; judging is always exact.
       loss_options: the loss's own options, such as "negatives=512,sampler=popularity".
+      label_smoothing: share of each target spread evenly over all items, for "full_softmax" alone;
+        the figures reported stay those of the true targets.
       epochs: passes over the training users; the learning rate follows a half cosine over them.
       batch_size: lanes read side by side.
       bptt: steps between cuts of the gradient.
       learning_rate: AdamW's rate after one epoch of warm-up.
       final_learning_rate: the rate of the last epoch, as a share of `learning_rate`.
       weight_decay: AdamW's decay, on matrices only.
-      clip_norm: largest norm of all gradients together.
+      clip_norm: largest norm of all gradients together; 0 does not clip.
       patience: epochs without a better validation perplexity before training stops.
       shuffle_ties: draw the order within equal timestamps anew each epoch.
       tied_targets: most items of a tied step's remaining set that share the target; 1 for the next
@@ -146,6 +148,7 @@ class TrainingConfig:
 
     loss: LossName = "full_softmax"
     loss_options: str = ""
+    label_smoothing: float = 0.0
     epochs: int = 12
     batch_size: int = 32
     bptt: int = 32
@@ -166,10 +169,18 @@ class TrainingConfig:
             _check(
                 getattr(self, name) >= 1, name, getattr(self, name), "a whole number of at least 1"
             )
-        for name in ("learning_rate", "clip_norm", "seen_bias_rate", "rating_weight"):
+        for name in ("learning_rate", "seen_bias_rate", "rating_weight"):
             _check(getattr(self, name) > 0, name, getattr(self, name), "a positive number")
-        _check(self.weight_decay >= 0, "weight_decay", self.weight_decay, "0 or a positive number")
-        _check(0 <= self.unknown_rate < 1, "unknown_rate", self.unknown_rate, "a share in [0, 1)")
+        for name in ("weight_decay", "clip_norm"):
+            _check(getattr(self, name) >= 0, name, getattr(self, name), "0 or a positive number")
+        for name in ("unknown_rate", "label_smoothing"):
+            _check(0 <= getattr(self, name) < 1, name, getattr(self, name), "a share in [0, 1)")
+        _check(
+            self.label_smoothing == 0 or self.loss == "full_softmax",
+            "label_smoothing",
+            self.label_smoothing,
+            f"0 with loss {self.loss!r}: only 'full_softmax' smooths",
+        )
         _check(self.seed >= 0, "seed", self.seed, "0 or a positive whole number")
 
 

@@ -47,6 +47,7 @@ def build_model(config: Config, facts: TrainingFacts) -> HRNN:
         seen_bias_rate=config.training.seen_bias_rate,
         loss=config.training.loss,
         loss_options=config.training.loss_options,
+        label_smoothing=config.training.label_smoothing,
         rating_weight=config.training.rating_weight,
     )
 
@@ -54,7 +55,9 @@ def build_model(config: Config, facts: TrainingFacts) -> HRNN:
 def build_optimizer(config: TrainingConfig) -> tf.keras.optimizers.Optimizer:
     """AdamW with a global clip of the gradients, decaying matrices only."""
     optimizer = tf.keras.optimizers.AdamW(
-        config.learning_rate, weight_decay=config.weight_decay, global_clipnorm=config.clip_norm
+        config.learning_rate,
+        weight_decay=config.weight_decay,
+        global_clipnorm=config.clip_norm or None,
     )
     optimizer.exclude_from_weight_decay(var_names=list(NOT_DECAYED))
     return optimizer

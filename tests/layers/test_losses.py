@@ -76,6 +76,91 @@ def test_value_and_gradient_are_those_of_the_whole_softmax() -> None:
         np.testing.assert_allclose(ours, 3.0 * theirs, rtol=1e-4, atol=1e-5)
 
 
+def smoothed(given: dict[str, Any], share: float) -> tuple[float, dict[str, Any]]:
+    """NumPy's Σ weight · −Σ_j q_j log p_j, q = (1 − share) target + share/items, and its slopes."""
+    leaves = ("hidden", "weights", "bias")
+    hidden, weights, bias = (given[name].numpy().astype(np.float64) for name in leaves)
+    mask = np.zeros((LANES, WINDOW, ITEMS))
+    for lane, rows in enumerate(given["stays"].numpy()):
+        for column, first, end in rows:
+            if column >= 0:
+                mask[lane, first:end, column] = 1
+    scores = hidden @ weights.T + bias + float(given["seen_bias"]) * mask
+    log_p = scores - np.log(np.exp(scores).sum(-1, keepdims=True))
+    wanted = np.full(scores.shape, share / ITEMS)
+    items, count = given["targets"].items.numpy(), given["targets"].count.numpy()
+    for lane, step in np.ndindex(LANES, WINDOW):
+        for item in items[lane, step, : count[lane, step]]:
+            wanted[lane, step, item] += (1 - share) / count[lane, step]
+    weight = given["weight"].numpy()[..., None]
+    slope = (np.exp(log_p) - wanted) * weight  # d/d scores, since wanted sums to 1
+    return -(wanted * log_p * weight).sum(), {
+        "hidden": slope @ weights,
+        "weights": np.einsum("lwi,lwu->iu", slope, hidden),
+        "bias": slope.sum((0, 1)),
+        "seen_bias": (slope * mask).sum(),
+    }
+
+
+MODES: dict[str, Any] = {
+    "eager": lambda f: f,
+    "graph": tf.function,
+    "compiled": lambda f: tf.function(f, jit_compile=True),
+}
+
+
+@pytest.mark.parametrize("mode", MODES)
+@pytest.mark.parametrize("share", [0.1, 0.9])
+def test_smoothing_is_its_formula_and_reports_the_true_targets(share: float, mode: str) -> None:
+    given = world(8)
+    value, slopes = smoothed(given, share)
+    names = list(slopes)
+
+    def judged(leaves: list[Any]) -> Any:
+        with tf.GradientTape() as tape:
+            tape.watch(leaves)
+            total, nats = chunked_cross_entropy(
+                **{**given, **dict(zip(names, leaves, strict=True))}, label_smoothing=share
+            )
+            scaled = 3.0 * total
+        return total, nats, tape.gradient(scaled, leaves)
+
+    total, nats, found = MODES[mode](judged)([given[name] for name in names])
+    np.testing.assert_allclose(total, value, rtol=1e-5)
+    for name, gradient in zip(names, found, strict=True):
+        np.testing.assert_allclose(gradient, 3 * slopes[name], rtol=1e-4, atol=1e-5)
+    np.testing.assert_allclose(nats, chunked_cross_entropy(**given)[1], rtol=1e-6)
+
+
+def test_smoothing_of_0_is_the_plain_loss_bit_for_bit() -> None:
+    given = world(9)
+    for found, wanted in zip(
+        chunked_cross_entropy(**given, label_smoothing=0.0),
+        chunked_cross_entropy(**given),
+        strict=True,
+    ):
+        np.testing.assert_array_equal(found, wanted)
+
+
+@pytest.mark.parametrize("dtype", [tf.float16, tf.bfloat16])
+def test_smoothing_keeps_shares_too_small_for_low_precision(dtype: tf.DType) -> None:
+    """Of 3,000 items each gets ε/items = 1e-8, which is 0 in float16."""
+    items, share = 3000, 3e-5
+    hidden, bias = tf.ones([1, 1, 2], dtype), tf.constant([200.0] + [0.0] * (items - 1))
+    targets = Targets(tf.zeros([1, 1, 1], tf.int32), tf.ones([1, 1], tf.int32))
+    weights = tf.zeros([items, 2])
+    with tf.GradientTape() as tape:
+        tape.watch(weights)
+        total, _ = chunked_cross_entropy(
+            hidden, weights, bias, targets, weight=tf.ones([1, 1]), label_smoothing=share
+        )
+    gradient = tape.gradient(total, weights).numpy()
+    # All mass is on the target, p = 0 elsewhere: the slope of the others is −ε/items.
+    np.testing.assert_allclose(gradient[1:], -share / items, rtol=1e-3)
+    # ε (200 − mean score), 200/3000
+    np.testing.assert_allclose(total, share * (200 - 200 / items), rtol=1e-3)
+
+
 def test_one_target_without_a_seen_term_is_sparse_cross_entropy() -> None:
     given = world(1)
     targets = Targets(given["targets"].items[..., :1], tf.ones([LANES, WINDOW], tf.int32))
@@ -120,9 +205,11 @@ def test_graph_mode_with_unknown_lanes_agrees() -> None:
     np.testing.assert_allclose(total(given["hidden"]), chunked_cross_entropy(**given)[0], rtol=1e-5)
 
 
-def test_scores_of_all_tokens_and_items_are_never_held() -> None:
+@pytest.mark.parametrize("share", [0.0, 0.1])
+def test_scores_of_all_tokens_and_items_are_never_held(share: float) -> None:
     given = world(5)
-    graph = tf.function(lambda: chunked_cross_entropy(**given)[0]).get_concrete_function().graph
+    judged = tf.function(lambda: chunked_cross_entropy(**given, label_smoothing=share)[0])
+    graph = judged.get_concrete_function().graph
     bodies = [graph, *(f.graph for f in graph._functions.values() if hasattr(f, "graph"))]
     largest = max(
         output.shape.num_elements() or 0

@@ -249,6 +249,7 @@ def test_names_give_losses_and_options_reach_them() -> None:
     [
         ("bpr", {}, "no loss named 'bpr'; there are: full_softmax, sampled_softmax, in_batch"),
         ("in_batch", {"negatives": 3}, "'in_batch' has no option 'negatives'; there are: none"),
+        ("bpr_max", {"label_smoothing": 0.1}, "'bpr_max' has no option 'label_smoothing'"),
         ("gbce", {"t": 1.0}, "has no option 't'; there are: negatives, sampler, alpha, calib"),
         ("sampled_softmax", {"sampler": "all"}, "no sampler named 'all'"),
     ],

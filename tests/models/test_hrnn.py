@@ -136,6 +136,22 @@ def test_users_features_reach_the_first_prediction(tiny_log: EventLog) -> None:
     assert np.abs(one[:, 0] - other[:, 0]).max() > 1e-4
 
 
+def test_smoothing_changes_the_update_and_no_figure(tiny_log: EventLog) -> None:
+    config = CONFIGS["best"]
+    facts = training_facts(tiny_log, USERS, config)
+    batch = Batch(*map(tf.constant, next(iter(windows(tiny_log, config).batches()))))
+    told = []
+    for share in (0.0, 0.2):
+        model = HRNN(config, facts, lanes=4, seed=2, label_smoothing=share)
+        loss = float(model.compute_loss(batch, training=True))
+        trained = float(model.perplexity_metric.result())
+        judged = float(model.compute_loss(batch, training=False))
+        told.append((loss, trained, judged))
+    (plain, *figures), (smooth, *same) = told
+    assert figures == pytest.approx(same, rel=1e-5) and abs(plain - smooth) > 0.01
+    assert plain == pytest.approx(np.log(figures[0]), rel=1e-5)
+
+
 def test_mixed_precision_trains(tiny_log: EventLog) -> None:
     tf.keras.mixed_precision.set_global_policy("mixed_bfloat16")
     try:

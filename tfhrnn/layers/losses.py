@@ -99,6 +99,19 @@ def _in_groups(x: tf.Tensor, groups: int | tf.Tensor, size: int) -> tf.Tensor:
     )
 
 
+def _mean_scores(
+    hidden: tf.Tensor, weights: tf.Tensor, bias: tf.Tensor, stays: tf.Tensor, seen_bias: tf.Tensor
+) -> tf.Tensor:
+    """Each step's mean score over all items, `[lanes, window]` float32, without the scores."""
+    weights = tf.cast(weights, tf.float32)
+    means = tf.linalg.matvec(tf.cast(hidden, tf.float32), tf.reduce_mean(weights, axis=0))
+    column, first, end = (part[:, tf.newaxis] for part in tf.unstack(stays, axis=-1))
+    step = tf.range(tf.shape(hidden)[1])[:, tf.newaxis]
+    held = (column >= 0) & (first <= step) & (step < end)  # [lanes, window, entries]
+    seen = tf.reduce_sum(tf.cast(held, tf.float32), axis=-1)
+    return means + tf.reduce_mean(bias) + seen_bias * seen / tf.cast(tf.size(bias), tf.float32)
+
+
 def chunked_cross_entropy(
     hidden: tf.Tensor,
     weights: tf.Tensor,
@@ -108,11 +121,14 @@ def chunked_cross_entropy(
     weight: tf.Tensor,
     stays: tf.Tensor | None = None,
     seen_bias: tf.Tensor | None = None,
+    label_smoothing: float = 0.0,
 ) -> tuple[tf.Tensor, tf.Tensor]:
     """−log p of each step's target, exact over all items, and its differentiable weighted sum.
 
     A chunk's scores are computed once: the sum's gradient is linear in `weight`, so the forward
-    pass leaves it ready.
+    pass leaves it ready. With label smoothing ε the sum is of −Σ_j q_j log p_j, q = (1 − ε) target
+    + ε/items, which is log Σ_j exp(s_j) − (1 − ε) s_target − ε mean_j(s_j): the mean is taken of
+    the rows instead of the scores (Szegedy et al. 2016, section 7).
 
     Args:
       hidden: `[lanes, window, units]`, any float dtype; scores are added up in float32.
@@ -122,15 +138,16 @@ def chunked_cross_entropy(
       weight: `[lanes, window]` float32, what a step counts in the sum; no gradient flows to it.
       stays: `[lanes, entries, 3]`, see `seen_mask`; none if left out.
       seen_bias: scalar β; 0 if left out.
+      label_smoothing: ε, the share of a target spread evenly over all items.
 
     Returns:
-      Scalar Σ weight · nats, with gradients to hidden, weights, bias and seen_bias; and the
-      `[lanes, window]` float32 nats themselves, without.
+      Scalar Σ weight · (smoothed) nats, with gradients to hidden, weights, bias and seen_bias; and
+      the `[lanes, window]` float32 nats of the true targets, never smoothed, without.
     """
     if stays is None:
         stays = tf.zeros([tf.shape(hidden)[0], 0, 3], tf.int32)
     stays = tf.ensure_shape(stays, [hidden.shape[0], stays.shape[1], 3])
-    weights = tf.cast(weights, hidden.dtype)
+    matrix, weights = weights, tf.cast(weights, hidden.dtype)
     bias = tf.cast(bias, tf.float32)
     beta = tf.constant(0.0) if seen_bias is None else tf.cast(seen_bias, tf.float32)
 
@@ -150,13 +167,17 @@ def chunked_cross_entropy(
             i: tf.Tensor, nats: tf.TensorArray, slopes: tf.TensorArray, *sums: tf.Tensor
         ) -> tuple:
             hidden_, stays_, items_, count_, weight_ = (x[i] for x in split)
+            factor = tf.reshape(weight_, [-1, 1])
             scores, mask = _scores(hidden_, weights, bias, stays_, beta)
             columns, share = _target_places(items_, count_)
             normalizer = tf.reduce_logsumexp(scores, axis=1, keepdims=True)
             target = tf.reduce_sum(share * tf.gather(scores, columns, batch_dims=1), axis=1)
             nats = nats.write(i, tf.reshape(normalizer[:, 0] - target, tf.shape(hidden_)[:2]))
+            d_weights, d_bias, d_beta, spread = sums
+            if label_smoothing:
+                spread += label_smoothing * tf.reduce_sum(factor[:, 0] * target)
+                share *= 1.0 - label_smoothing
             # d nats / d scores = p − share of the target, times the step's weight.
-            factor = tf.reshape(weight_, [-1, 1])
             rows = tf.broadcast_to(tf.range(tf.shape(columns)[0])[:, tf.newaxis], tf.shape(columns))
             slope = tf.tensor_scatter_nd_sub(
                 tf.exp(scores - normalizer) * factor,
@@ -165,15 +186,14 @@ def chunked_cross_entropy(
             )
             low = tf.cast(slope, hidden.dtype)
             slopes = slopes.write(i, tf.reshape(tf.matmul(low, weights), tf.shape(hidden_)))
-            d_weights, d_bias, d_beta = sums
             flat = tf.reshape(hidden_, [-1, tf.shape(hidden)[2]])
             d_weights += tf.cast(tf.matmul(low, flat, transpose_a=True), tf.float32)
             d_bias += tf.reduce_sum(slope, axis=0)
             if mask is not None:
                 d_beta += tf.reduce_sum(slope * mask)
-            return i + 1, nats, slopes, d_weights, d_bias, d_beta
+            return i + 1, nats, slopes, d_weights, d_bias, d_beta, spread
 
-        _, nats, slopes, d_weights, d_bias, d_beta = tf.while_loop(
+        _, nats, slopes, d_weights, d_bias, d_beta, spread = tf.while_loop(
             lambda i, *_: i < groups,
             body,
             (
@@ -183,6 +203,7 @@ def chunked_cross_entropy(
                 tf.zeros(tf.shape(weights)),
                 tf.zeros_like(bias),
                 tf.zeros_like(beta),
+                tf.constant(0.0),  # what smoothing takes from the targets' scores
             ),
             parallel_iterations=1,
         )
@@ -197,9 +218,13 @@ def chunked_cross_entropy(
                 d_beta * upstream,
             )
 
-        return (tf.reduce_sum(nats * weight), nats), backward
+        total = tf.reduce_sum(nats * weight)
+        return (total + spread if label_smoothing else total, nats), backward
 
     total, nats = entropy(hidden, weights, bias, beta)
+    if label_smoothing:
+        means = _mean_scores(hidden, matrix, bias, stays, beta)
+        total -= label_smoothing * tf.reduce_sum(means * tf.stop_gradient(weight))
     return total, tf.stop_gradient(nats)
 
 

@@ -7,6 +7,7 @@ those of "bpr_max" and "gbce" are on scales of their own. Judging always takes t
 
 from __future__ import annotations
 
+import functools
 import inspect
 from collections.abc import Callable
 from typing import Any, Protocol
@@ -57,9 +58,11 @@ class Loss(Protocol):
         """
 
 
-def _full_softmax() -> Loss:
+def _full_softmax(*, label_smoothing: float = 0.0) -> Loss:
     """The exact softmax over all items, in chunks."""
-    return chunked_cross_entropy
+    if not label_smoothing:
+        return chunked_cross_entropy
+    return functools.partial(chunked_cross_entropy, label_smoothing=label_smoothing)
 
 
 LOSSES: dict[str, Callable[..., Loss]] = {
@@ -83,7 +86,7 @@ def make_loss(
       name: one of `LOSSES`.
       item_counts: `[items]` training events of each item, for losses that draw or correct.
       seed: of losses that draw.
-      **options: the loss's own, such as `negatives`, `sampler`, `calibration`.
+      **options: the loss's own, such as `negatives`, `sampler`, `calibration`, `label_smoothing`.
 
     Raises:
       ConfigError: there is no such loss or option, or an option has a value it cannot take.
@@ -109,4 +112,6 @@ def loss_options_of(name: str, text: str) -> dict[str, Any]:
     """
     if name not in LOSSES:
         raise ConfigError(f"no loss named {name!r}; there are: {', '.join(LOSSES)}")
-    return parse_options(f"loss {name}", LOSSES[name], text, taken=("item_counts", "seed"))
+    # Label smoothing is a setting of its own.
+    taken = ("item_counts", "seed", "label_smoothing")
+    return parse_options(f"loss {name}", LOSSES[name], text, taken=taken)

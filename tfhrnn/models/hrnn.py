@@ -54,6 +54,7 @@ class HRNN(tfrs.models.Model):
       seen_bias_rate: the seen-item scalar's learning rate as a multiple of the others'.
       loss: the training loss's name in `tfhrnn.layers.make_loss`.
       loss_options: its own options, as text.
+      label_smoothing: share of each target spread over all items; only "full_softmax" takes it.
       rating_weight: what the ranking head's loss counts beside it.
 
     Source: Ma and Narayanaswamy, section 2 and Figure 2.
@@ -69,6 +70,7 @@ class HRNN(tfrs.models.Model):
         seen_bias_rate: float = 1.0,
         loss: str = "full_softmax",
         loss_options: str = "",
+        label_smoothing: float = 0.0,
         rating_weight: float = 1.0,
     ) -> None:
         super().__init__(name="hrnn")
@@ -127,6 +129,7 @@ class HRNN(tfrs.models.Model):
             item_counts=facts.item_counts,
             seed=seed + 9,
             **loss_options_of(loss, loss_options),
+            **({"label_smoothing": label_smoothing} if label_smoothing else {}),
         )
         self.read_out = (
             ReadOut(config.units, seed=seed + 8, name="read_out") if config.read_out else None
