@@ -71,6 +71,27 @@ def tiny_log(
 
 
 @pytest.fixture(scope="session")
+def typed_log(
+    tiny_tables: dict[str, pl.DataFrame], tmp_path_factory: pytest.TempPathFactory
+) -> EventLog:
+    """The small world with types of events, some unknown; a purchase leads to the next item."""
+    events = tiny_tables["interactions"]
+    steps = events["item_id"].str.extract(r"(\d+)").cast(pl.Int64).diff(1).shift(-1).fill_null(0)
+    types = pl.select(pl.when(steps == 1).then(pl.lit("buy")).otherwise(pl.lit("view, é")))
+    blanks = pl.int_range(events.height, eager=True) % 7 == 0
+    return write_event_log(
+        events.with_columns(
+            pl.when(~blanks).then(types.to_series()).alias("event_type")  # null elsewhere
+        ),
+        tmp_path_factory.mktemp("typed") / "log",
+        users=tiny_tables["users"],
+        user_features=["age:numeric", "group:categorical"],
+        name="typed",
+        keep_duplicates=True,
+    )
+
+
+@pytest.fixture(scope="session")
 def trained(tiny_log: EventLog, tmp_path_factory: pytest.TempPathFactory) -> HRNNRecommender:
     """A recommender of eight units, trained for two epochs on the small world; read it only."""
     recommender = HRNNRecommender(

@@ -31,6 +31,14 @@ def test_given_columns_win_over_known_names() -> None:
     assert mapping["feedback"] == "stars"
 
 
+@pytest.mark.parametrize("name", ["EVENT_TYPE", "eventType", "event_type:token"])
+def test_event_types_have_known_names(name: str) -> None:
+    mapping = map_columns(["user", "item", "time", name, "what"])
+    assert mapping["event_type"] == name
+    mapping = map_columns(["user", "item", "time", "what"], columns={"event_type": "what"})
+    assert mapping["event_type"] == "what"
+
+
 def test_a_mapped_column_plays_no_second_role() -> None:
     names = ["user", "item", "timestamp", "value"]
     mapping = map_columns(names, columns={"weight": "value"})

@@ -8,8 +8,9 @@ import numpy as np
 import polars as pl
 import pytest
 
-from tfhrnn.data.encoding import encode_events
+from tfhrnn.data.encoding import MAX_EVENT_TYPES, encode_events
 from tfhrnn.data.tables import read_interactions
+from tfhrnn.errors import DataError
 
 
 @pytest.mark.parametrize("chunk_rows", [1, 3, 1000])
@@ -47,3 +48,36 @@ def test_minus_zero_and_zero_are_the_same_feedback(tmp_path: Path) -> None:
         }
     )
     assert encode_events(read_interactions(frame), tmp_path).dropped == 1
+
+
+@pytest.mark.parametrize("chunk_rows", [1, 3, 1000])
+def test_event_types_are_numbered_in_natural_order(tmp_path: Path, chunk_rows: int) -> None:
+    names = np.array(["", "10", "9", "2"])  # as whole numbers: 2, 9, 10
+    draw = np.random.default_rng(2).integers(0, 4, 50)
+    frame = pl.DataFrame({"user": [n % 2 for n in range(50)], "item": range(50), "time": range(50)})
+    typed = frame.with_columns(pl.Series("event_type", names[draw]))
+    reader = read_interactions(typed, chunk_rows=chunk_rows)
+    events = encode_events(reader, tmp_path)
+    assert events.event_types == ["2", "9", "10"] and events.event_type.dtype == np.int16
+    order = np.lexsort((np.arange(50), np.arange(50) % 2))
+    np.testing.assert_array_equal(events.event_type, np.array([0, 3, 2, 1])[draw][order])
+    bare = encode_events(read_interactions(frame), tmp_path)
+    assert bare.event_types == [] and not bare.event_type.any()
+
+
+def test_rows_that_differ_in_their_event_type_alone_both_stay(tmp_path: Path) -> None:
+    frame = pl.DataFrame({"user": list("aaab"), "item": list("xxxy"), "time": [1] * 4})
+    typed = frame.with_columns(pl.Series("event_type", ["view", "buy", "view", None]))
+    events = encode_events(read_interactions(typed), tmp_path)
+    assert (events.dropped, events.event_type.tolist()) == (1, [2, 1, 0])
+    assert encode_events(read_interactions(frame), tmp_path).dropped == 2
+
+
+def test_a_column_of_ids_is_no_column_of_event_types(tmp_path: Path) -> None:
+    rows = range(MAX_EVENT_TYPES + 1)
+    frame = pl.DataFrame({"user": rows, "item": rows, "time": rows, "session": rows})
+    reader = read_interactions(frame, columns={"event_type": "session"})
+    with pytest.raises(DataError, match="column session: got more than 1,000 different values"):
+        encode_events(reader, tmp_path)
+    few = read_interactions(frame[:-1], columns={"event_type": "session"})
+    assert len(encode_events(few, tmp_path).event_types) == MAX_EVENT_TYPES

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import errno
+import hashlib
 import json
 from collections import defaultdict
 from pathlib import Path
@@ -114,6 +115,44 @@ def test_types_and_meta(tmp_path: Path) -> None:
     assert (log.user_index("u2"), log.user_index("u3")) == (1, None)
     assert log.user_matrix.shape == (2, 0)
     assert not write_event_log(SMALL.drop("rating"), tmp_path / "b").has_feedback
+
+
+def test_event_types_are_stored_only_where_there_are_any(tmp_path: Path) -> None:
+    bare = write_event_log(SMALL, tmp_path / "bare")
+    assert (bare.event_types, bare.event_type.tolist()) == ((), [0] * 5)
+    assert not (tmp_path / "bare" / "event_type.npy").exists()
+    missing = SMALL.with_columns(pl.lit(None).alias("event_type"))
+    assert write_event_log(missing, tmp_path / "log").fingerprint == bare.fingerprint
+    # users u1 (rows 2 and 4, by time "a", "b"), u2 (rows 5, 1, 3)
+    typed = SMALL.with_columns(pl.Series("EVENT_TYPE", ["view", "buy", None, "view", "buy"]))
+    log = write_event_log(typed, tmp_path / "log")
+    assert log.event_types == ("buy", "view") and log.event_type.dtype == np.int16
+    assert log.event_type.tolist() == [2, 1, 1, 2, 0]
+    assert log.event_types_of(1) == ["buy", "view", ""]
+    renamed = typed.with_columns(pl.col("EVENT_TYPE").replace("view", "look"))
+    others = write_event_log(renamed, tmp_path / "other").fingerprint
+    assert len({log.fingerprint, bare.fingerprint, others}) == 3
+
+
+def test_a_log_from_before_event_types_opens(tmp_path: Path) -> None:
+    log = write_event_log(SMALL, tmp_path / "log")
+    # SHA-256 of what was written then: each array's name, type, length and bytes, then the ids
+    digest = hashlib.sha256()
+    for name, array in (
+        ("offsets", np.array([0, 2, 5], "<i8")),
+        ("item", np.array([2, 3, 3, 4, 2], "<i4")),
+        ("time", np.array([40, 50, 90, 100, 100], "<i8")),
+        ("feedback", np.array([np.nan, 2, 5, 1, 3], "<f4")),
+        ("weight", np.ones(5, "<f4")),
+    ):
+        digest.update(f"{name} {array.dtype.str} {len(array)}\n".encode() + array.tobytes())
+    digest.update(b'["u1", "u2"]["a", "b", "c"]')
+    meta = json.loads((tmp_path / "log" / "meta.json").read_text())
+    del meta["event_types"]
+    (tmp_path / "log" / "meta.json").write_text(json.dumps(meta))
+    old = EventLog.open(tmp_path / "log")
+    assert (old.event_types, old.event_types_of(0)) == ((), ["", ""])
+    assert old.fingerprint == log.fingerprint == digest.hexdigest()
 
 
 def test_integer_ids_sort_as_integers(tmp_path: Path) -> None:

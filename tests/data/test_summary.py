@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 from pathlib import Path
+from typing import Any
 
 import polars as pl
 import pytest
@@ -55,6 +56,7 @@ def test_the_decoded_user_is_the_median_one(log: EventLog) -> None:
             "gap": None,
             "level": 4,
             "feedback": None,
+            "event_type": None,
         },
         {
             "item": "y",
@@ -63,15 +65,20 @@ def test_the_decoded_user_is_the_median_one(log: EventLog) -> None:
             "gap": 0,
             "level": 0,
             "feedback": None,
+            "event_type": None,
         },
     ]
     assert len(summarize(log, events=1)["user"]["first"]) == 1
 
 
-def test_print_shows_text_as_it_is(log: EventLog) -> None:
+def shown(summary: dict[str, Any]) -> str:
     out = io.StringIO()
-    print_summary(summarize(log), Console(file=out, width=120))
-    text = out.getvalue()
+    print_summary(summary, Console(file=out, width=120))
+    return out.getvalue()
+
+
+def test_print_shows_text_as_it_is(log: EventLog) -> None:
+    text = shown(summarize(log))
     for part in (
         "tiny",
         "The [X]",
@@ -88,3 +95,21 @@ def test_without_feedback_or_gaps(tmp_path: Path) -> None:
     summary = summarize(write_event_log(frame, tmp_path / "log"))
     assert (summary["feedback"], summary["gap_quantiles"], summary["tied_gaps"]) == (None, {}, 0.0)
     print_summary(summary, Console(file=io.StringIO()))
+
+
+def test_event_types_are_counted_and_shown(tmp_path: Path) -> None:
+    frame = pl.DataFrame(
+        {
+            "user": ["a", "a", "a", "b"],
+            "item": ["x", "y", "y", "x"],
+            "time": [1, 2, 3, 4],
+            "event_type": ["view", "[buy]", None, "view"],
+        }
+    )
+    summary = summarize(write_event_log(frame, tmp_path / "log"))
+    assert summary["event_types"] == {"": 1, "[buy]": 1, "view": 2}
+    assert [event["event_type"] for event in summary["user"]["first"]] == ["view", "[buy]", None]
+    text = shown(summary)
+    assert "unknown: 1, [buy]: 1, view: 2" in text and text.count("[buy]") == 2
+    bare = summarize(write_event_log(frame.drop("event_type"), tmp_path / "bare"))
+    assert bare["event_types"] == {} and "event type " not in shown(bare)

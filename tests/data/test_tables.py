@@ -33,10 +33,25 @@ def test_absent_columns_have_their_defaults() -> None:
 def test_report_names_columns_and_what_is_ignored() -> None:
     frame = pl.DataFrame({**GOOD, "EVENT_TYPE": ["click", "buy"], "extra": [1, 2]})
     _, report = read(frame, timestamp_unit="s")
-    assert report.columns == {name: name for name in GOOD}
-    assert report.ignored == ["EVENT_TYPE", "extra"]
-    assert "EVENT_TYPE (event types) is not used" in report.notes[0]
+    assert report.columns == {**{name: name for name in GOOD}, "event_type": "EVENT_TYPE"}
+    assert report.ignored == ["extra"]
+    assert report.notes == []
     assert not report.unit_inferred
+
+
+def test_event_types_are_text_and_may_be_missing() -> None:
+    for cells, expected in (
+        (["Add to cart", None], ["Add to cart", ""]),
+        ([2, None], ["2", ""]),
+        ([None, None], ["", ""]),
+        ([float("nan"), 3.0], ["", "3"]),
+    ):
+        events, _ = read(pl.DataFrame({**GOOD, "eventType": cells}, strict=False))
+        assert events["event_type"].to_list() == expected
+    assert read(pl.DataFrame(GOOD))[0]["event_type"].to_list() == ["", ""]
+    assert not read_interactions(pl.DataFrame(GOOD)).has_event_types
+    with pytest.raises(DataError, match=r"row 1, column event_type: got 0\.5, expected text or a"):
+        read(pl.DataFrame({**GOOD, "event_type": [0.5, 1.0]}))
 
 
 def test_unknown_feedback_is_allowed() -> None:

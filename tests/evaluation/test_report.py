@@ -176,6 +176,18 @@ def test_page_decodes_a_user(page: Page, tiny_log: EventLog) -> None:
         assert f"{event['title']} {event['time']}" in page.text
 
 
+def test_page_tells_event_types_where_there_are_any(
+    page: Page, typed_log: EventLog, tmp_path: Path
+) -> None:
+    summary = summarize(typed_log)
+    path = tmp_path / "index.html"
+    write_report(path, result=full_result(), metrics=METRICS, gaps=GAPS, summary=summary)
+    text = Page(path).text
+    counts = summary["event_types"]
+    assert f"event types unknown: {counts['']}, buy: {counts['buy']}" in text
+    assert "feedback event type" in text and "event type" not in page.text
+
+
 def test_page_needs_nothing_beside_itself(page: Page) -> None:
     assert {"script", "link", "iframe", "object"}.isdisjoint(tag for tag, _ in page.tags)
     for tag, attributes in page.tags:

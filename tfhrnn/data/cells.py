@@ -1,8 +1,8 @@
 """Reads the cells of a column, and counts what is wrong with them, so one error can tell it all.
 
-In go cells as the caller wrote them, chunk by chunk; out come ids (text) and numbers, and in the
-end a `DataError` that names the first bad row of the whole table, the value found, what was
-expected, and how many more rows fail like it.
+In go cells as the caller wrote them, chunk by chunk; out come ids and labels (text) and numbers,
+and in the end a `DataError` that names the first bad row of the whole table, the value found, what
+was expected, and how many more rows fail like it.
 """
 
 from __future__ import annotations
@@ -109,22 +109,37 @@ def read_ids(cells: pl.Series, problems: Problems, column: str, rows: pl.Series)
     Returns:
       `[rows]` strings, text kept as it is, spaces included; null where a problem was noted.
     """
-    dtype = cells.dtype
-    fractions = pl.Series([False], dtype=pl.Boolean).new_from_index(0, len(cells))
-    if dtype.is_float():
-        whole = cells.floor().cast(pl.Int64, strict=False)
-        fractions = (cells.is_not_nan() & ((whole != cells) | whole.is_null())).fill_null(False)
-        ids = whole.cast(pl.String)
-    elif dtype == pl.String or dtype.is_integer() or isinstance(dtype, (pl.Categorical, pl.Enum)):
-        ids = cells.cast(pl.String)
-    else:
-        ids = pl.Series([None], dtype=pl.String).new_from_index(0, len(cells))
-        fractions = cells.is_not_null()
-    if not fractions.any():
+    ids, unfit = _texts(cells)
+    if not unfit.any():
         empty = ids.is_null() | (ids == "")
         problems.add(column, "an id", bad=empty, values=cells, rows=rows)
-    problems.add(column, "an id: text or a whole number", bad=fractions, values=cells, rows=rows)
+    problems.add(column, "an id: text or a whole number", bad=unfit, values=cells, rows=rows)
     return ids
+
+
+def read_labels(cells: pl.Series, problems: Problems, column: str, rows: pl.Series) -> pl.Series:
+    """Reads a column of labels as text, as `read_ids` does ids, but a label may be missing.
+
+    Returns:
+      `[rows]` strings, "" where there is none or a problem was noted.
+    """
+    labels, unfit = _texts(cells)
+    expected = "text or a whole number, or nothing where it is unknown"
+    problems.add(column, expected, bad=unfit, values=cells, rows=rows)
+    return labels.fill_null("")
+
+
+def _texts(cells: pl.Series) -> tuple[pl.Series, pl.Series]:
+    """Cells as text, null where missing, and whether each is neither text nor a whole number."""
+    dtype = cells.dtype
+    unfit = pl.Series([False], dtype=pl.Boolean).new_from_index(0, len(cells))
+    if dtype.is_float():
+        whole = cells.floor().cast(pl.Int64, strict=False)
+        unfit = (cells.is_not_nan() & ((whole != cells) | whole.is_null())).fill_null(False)
+        return whole.cast(pl.String), unfit
+    if dtype == pl.String or dtype.is_integer() or isinstance(dtype, (pl.Categorical, pl.Enum)):
+        return cells.cast(pl.String), unfit
+    return pl.Series([None], dtype=pl.String).new_from_index(0, len(cells)), cells.is_not_null()
 
 
 def read_numbers(cells: pl.Series) -> tuple[pl.Series, pl.Series]:

@@ -25,7 +25,7 @@ ALIASES: Final[Mapping[TableKind, Mapping[str, tuple[str, ...]]]] = {
         "timestamp": ("timestamp", "time", "ts"),
         "feedback": ("feedback", "rating", "value", "event_value"),
         "weight": ("weight",),
-        "event_type": ("event_type",),
+        "event_type": ("event_type", "eventtype"),
     },
     "items": {
         "item_id": _ITEM,

@@ -2,8 +2,8 @@
 
 In go validated chunks; ids become provisional integers in order of appearance, appended to files in
 a scratch folder, so that text is never held whole. One stable sort by user and time follows: equal
-times keep the table's row order. Identical rows (user, item, time and feedback alike) are dropped
-but for the first, unless they are asked for.
+times keep the table's row order. Identical rows (user, item, time, feedback and event type alike)
+are dropped but for the first, unless they are asked for.
 """
 
 from __future__ import annotations
@@ -19,16 +19,19 @@ import polars as pl
 from numpy.typing import NDArray
 
 from tfhrnn.data.features import natural_order
-from tfhrnn.data.tables import InteractionReader
+from tfhrnn.data.tables import InteractionReader, ReadReport
 from tfhrnn.errors import DataError
 
 ARRAYS: Final = ("offsets", "item", "time", "feedback", "weight")
+EVENT_TYPE: Final = "event_type"  # one more array, of logs with event types
+MAX_EVENT_TYPES: Final = 1000  # more are no types: an id, a time or a text was mapped by mistake
 _COLUMNS: Final[dict[str, np.dtype[Any]]] = {
     "user": np.dtype(np.int32),
     "item": np.dtype(np.int32),
     "time": np.dtype(np.int64),
     "feedback": np.dtype(np.float32),
     "weight": np.dtype(np.float32),
+    "event_type": np.dtype(np.int16),
 }
 
 
@@ -44,6 +47,8 @@ class EncodedEvents(NamedTuple):
       feedback: float32 `[events]`, NaN where unknown.
       weight: float32 `[events]`.
       dropped: identical rows that were dropped.
+      event_type: int16 `[events]`, 0 where unknown, else 1 + the position in `event_types`.
+      event_types: the types there are, in natural order.
     """
 
     user_ids: list[str]
@@ -54,6 +59,8 @@ class EncodedEvents(NamedTuple):
     feedback: NDArray[np.float32]
     weight: NDArray[np.float32]
     dropped: int
+    event_type: NDArray[np.int16]
+    event_types: list[str]
 
 
 class _Ids:
@@ -84,16 +91,16 @@ def encode_events(
 
     Args:
       reader: the interactions; its report is completed.
-      scratch: an existing folder for temporary files, 24 bytes an event; they are removed.
+      scratch: an existing folder for temporary files, 26 bytes an event; they are removed.
       keep_duplicates: whether identical rows stay.
 
     Returns:
       The sorted events.
 
     Raises:
-      DataError: bad rows, or fewer than two users or two items.
+      DataError: bad rows, fewer than two users or two items, or too many event types.
     """
-    users, items = _Ids(), _Ids()
+    users, items, types = _Ids(), _Ids(), _Ids()
     files = {name: (scratch / f"{name}.raw").open("wb") for name in _COLUMNS}
     try:
         for chunk in reader:
@@ -103,6 +110,7 @@ def encode_events(
                 "time": chunk["timestamp"].to_numpy(),
                 "feedback": _one_nan(chunk["feedback"].to_numpy()),
                 "weight": chunk["weight"].to_numpy(),
+                "event_type": _encode_types(types, chunk["event_type"], reader.report),
             }
             for name, values in columns.items():
                 files[name].write(np.ascontiguousarray(values, _COLUMNS[name]).data)
@@ -123,12 +131,14 @@ def encode_events(
     }
     user_ids, user_of = _renumber(users)
     item_ids, item_of = _renumber(items)
+    event_types, type_of = _renumber(types)
     user = user_of[raw["user"]]
     # one key for both sorts three times as fast; times end in 2100, below 2 to the 32
     order = np.argsort((user.astype(np.int64) << 32) | raw["time"], kind="stable")
     dropped = 0
     if not keep_duplicates:
-        same = _repeated_rows(user[order], *(raw[n][order] for n in ("time", "item", "feedback")))
+        alike = ("time", "item", "feedback", "event_type")
+        same = _repeated_rows(user[order], *(raw[name][order] for name in alike))
         dropped = int(same.sum())
         order = order[~same]
         reader.report.drop("identical row", dropped)
@@ -143,11 +153,30 @@ def encode_events(
         raw["feedback"][order],
         raw["weight"][order],
         dropped,
+        np.append(np.int16(0), type_of.astype(np.int16) + np.int16(1))[raw["event_type"][order]],
+        event_types,
     )
     raw.clear()
     for name in _COLUMNS:
         (scratch / f"{name}.raw").unlink()
     return encoded
+
+
+def _encode_types(types: _Ids, labels: pl.Series, report: ReadReport) -> NDArray[np.int16]:
+    """Numbers a chunk's event types in order of appearance from 1; "" is 0."""
+    numbers = np.zeros(len(labels), np.int16)
+    known = labels != ""
+    if known.any():
+        found = types.encode(labels.filter(known))
+        if types.frame.height > MAX_EVENT_TYPES:
+            raise DataError(
+                report.source,
+                found=f"more than {MAX_EVENT_TYPES:,} different values",
+                expected="the few types of events that there are, such as click and purchase",
+                column=report.columns["event_type"],
+            )
+        numbers[known.to_numpy()] = found + 1
+    return numbers
 
 
 def _one_nan(feedback: NDArray[np.float32]) -> NDArray[np.float32]:
@@ -169,6 +198,7 @@ def _repeated_rows(
     time: NDArray[np.int64],
     item: NDArray[np.int32],
     feedback: NDArray[np.float32],
+    event_type: NDArray[np.int16],
 ) -> NDArray[np.bool_]:
     """Marks rows that are identical to an earlier one; sorted by user and time, `[events]`."""
     repeated = np.zeros(len(user), np.bool_)
@@ -178,7 +208,7 @@ def _repeated_rows(
     tied = np.flatnonzero(~new_time | ~np.append(new_time[1:], True))
     if len(tied) == 0:
         return repeated
-    keys = [moment[tied], item[tied], feedback[tied].view(np.int32)]
+    keys = [moment[tied], item[tied], feedback[tied].view(np.int32), event_type[tied]]
     order = np.lexsort(keys[::-1])  # stable: the first of identical rows stays the first
     same = np.ones(len(tied) - 1, np.bool_)
     for key in keys:
@@ -188,14 +218,24 @@ def _repeated_rows(
 
 
 def fingerprint(
-    arrays: Mapping[str, NDArray[Any]], user_ids: Sequence[str], item_ids: Sequence[str]
+    arrays: Mapping[str, NDArray[Any]],
+    user_ids: Sequence[str],
+    item_ids: Sequence[str],
+    event_types: Sequence[str] = (),
 ) -> str:
-    """Returns the SHA-256, in hexadecimal, of an event log's `ARRAYS` and ids."""
+    """Returns the SHA-256, in hexadecimal, of an event log's arrays and ids.
+
+    Args:
+      arrays: by name, those of `ARRAYS` and, where there are event types, `EVENT_TYPE`.
+      user_ids: `[users]`.
+      item_ids: `[items]`.
+      event_types: without them the fingerprint is that of a table without such a column.
+    """
     digest = hashlib.sha256()
-    for name in ARRAYS:
+    for name in (*ARRAYS, EVENT_TYPE) if event_types else ARRAYS:
         little = np.ascontiguousarray(arrays[name], arrays[name].dtype.newbyteorder("<"))
         digest.update(f"{name} {little.dtype.str} {len(little)}\n".encode())
         digest.update(little.data)
-    for ids in (user_ids, item_ids):
+    for ids in (user_ids, item_ids, event_types) if event_types else (user_ids, item_ids):
         digest.update(json.dumps(list(ids), ensure_ascii=True).encode())
     return digest.hexdigest()

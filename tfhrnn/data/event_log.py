@@ -1,7 +1,8 @@
 """The encoded events of a data set, in a folder of memory-mapped arrays.
 
 `write_event_log` reads tables and writes the folder: offsets.npy, item.npy, time.npy, feedback.npy,
-weight.npy, users.parquet, items.parquet and meta.json. `EventLog.open` maps it. Events are
+weight.npy, users.parquet, items.parquet, meta.json and, where events have types, event_type.npy.
+`EventLog.open` maps it. Events are
 contiguous by user, sorted by time, equal times in the table's row order. The folder appears under
 its name only when it is complete.
 """
@@ -20,7 +21,7 @@ import polars as pl
 from numpy.typing import NDArray
 
 from tfhrnn.data.catalogue import FIRST_ITEM, Catalogue
-from tfhrnn.data.encoding import ARRAYS, encode_events, fingerprint
+from tfhrnn.data.encoding import ARRAYS, EVENT_TYPE, encode_events, fingerprint
 from tfhrnn.data.entities import join_items, join_users
 from tfhrnn.data.features import FeatureSet
 from tfhrnn.data.files import whole_folder, write_parquet
@@ -59,6 +60,7 @@ class EventLog:
       meta: name, thresholds, report and counts as they were written.
       user_frame: a row a user, `user_id` and the raw feature columns.
       directory: where it stands.
+      event_type: int16 `[events]`, 0 where unknown, else 1 + the position in `event_types`.
     """
 
     offsets: NDArray[np.int64]
@@ -74,6 +76,7 @@ class EventLog:
     meta: dict[str, Any]
     user_frame: pl.DataFrame
     directory: Path
+    event_type: NDArray[np.int16]
 
     @property
     def num_users(self) -> int:
@@ -94,6 +97,16 @@ class EventLog:
     def has_feedback(self) -> bool:
         """Whether any event's feedback is known."""
         return bool(self.meta["has_feedback"])
+
+    @property
+    def event_types(self) -> tuple[str, ...]:
+        """The types of events in natural order, none where the table had no such column."""
+        return tuple(self.meta.get("event_types", ()))
+
+    def event_types_of(self, user: int) -> list[str]:
+        """Returns the types of a user's events, "" where unknown."""
+        names = ("", *self.event_types)
+        return [names[index] for index in self.event_type[self.events_of(user)]]
 
     @property
     def name(self) -> str:
@@ -148,16 +161,19 @@ class EventLog:
                 f"{directory}: got version {meta['version']}, expected {VERSION}; prepare it anew"
             )
         try:
-            arrays = {n: np.load(directory / f"{n}.npy", mmap_mode="r") for n in ARRAYS}
+            names = (*ARRAYS, EVENT_TYPE) if meta.get("event_types") else ARRAYS
+            arrays = {n: np.load(directory / f"{n}.npy", mmap_mode="r") for n in names}
             users = pl.read_parquet(directory / "users.parquet")
             items = pl.read_parquet(directory / "items.parquet")
         except (OSError, ValueError, EOFError, pl.exceptions.PolarsError) as error:
             raise RunError(f"{directory}: got a damaged event log; prepare it anew") from error
         events = int(arrays["offsets"][-1])
-        if any(len(arrays[n]) != events for n in ARRAYS[1:]) or (
+        if any(len(arrays[n]) != events for n in names[1:]) or (
             len(arrays["offsets"]) != users.height + 1
         ):
             raise RunError(f"{directory}: got arrays of unlike lengths; prepare it anew")
+        # A log without types, or from before there were any, is one whose types are all unknown.
+        arrays.setdefault(EVENT_TYPE, np.broadcast_to(np.int16(0), events))
         item_features = _features(meta["item_features"])
         user_features = _features(meta["user_features"])
         return cls(
@@ -207,7 +223,7 @@ def write_event_log(
       name: the data set's, for reports.
       origin: where the data come from, for reports; None for the interactions' file.
       thresholds: gap thresholds in seconds that go with the data.
-      keep_duplicates: whether rows identical in user, item, time and feedback stay.
+      keep_duplicates: whether rows identical in user, item, time, feedback and event type stay.
       chunk_rows: rows held as text at a time.
 
     Returns:
@@ -252,6 +268,8 @@ def write_event_log(
             "feedback": events.feedback,
             "weight": events.weight,
         }
+        if events.event_types:
+            arrays[EVENT_TYPE] = events.event_type
         for key, array in arrays.items():
             np.save(folder / f"{key}.npy", array)
         write_parquet(user_frame, folder / "users.parquet")
@@ -265,10 +283,13 @@ def write_event_log(
             "items": item_frame.height,
             "events": len(events.time),
             "has_feedback": bool(np.isfinite(events.feedback).any()),
+            "event_types": events.event_types,
             "item_features": item_set.to_json() if item_set else None,
             "user_features": user_set.to_json() if user_set else None,
             "report": reader.report.to_json(),
-            "fingerprint": fingerprint(arrays, events.user_ids, item_frame["item_id"].to_list()),
+            "fingerprint": fingerprint(
+                arrays, events.user_ids, item_frame["item_id"].to_list(), events.event_types
+            ),
         }
         text = json.dumps(meta, indent=2, ensure_ascii=False)
         (folder / "meta.json").write_text(text, encoding="utf-8")

@@ -40,7 +40,8 @@ def summarize(log: EventLog, *, events: int = 8) -> dict[str, Any]:
       Plain values, ready for JSON: counts; `dropped` reason → rows; `repeats`, the share of events
       whose item the user had before; `tied_gaps`, the share of gaps of 0 seconds; `gap_quantiles`
       in seconds; `level_shares` under the log's thresholds; `events_per_user` quantiles; `feedback`
-      mean and std, None without; and `user`, the one with the median number of events.
+      mean and std, None without; `event_types`, type → events ("": unknown), empty without types;
+      and `user`, the one with the median number of events.
     """
     gap = gaps(log)
     counts = np.diff(log.offsets)
@@ -73,8 +74,17 @@ def summarize(log: EventLog, *, events: int = 8) -> dict[str, Any]:
             str(q): float(np.quantile(counts, q)) for q in (0.0, 0.25, 0.5, 0.75, 1.0)
         },
         "feedback": known,
+        "event_types": _event_types(log),
         "user": _decode(log, int(np.argsort(counts, kind="stable")[len(counts) // 2]), events),
     }
+
+
+def _event_types(log: EventLog) -> dict[str, int]:
+    if not log.event_types:
+        return {}
+    counts = np.bincount(log.event_type, minlength=len(log.event_types) + 1)
+    named = zip(("", *log.event_types), counts.tolist(), strict=True)
+    return {name: count for name, count in named if count}
 
 
 def repeat_share(log: EventLog) -> float:
@@ -97,6 +107,7 @@ def _decode(log: EventLog, user: int, events: int) -> dict[str, Any]:
     """Decodes a user's first events; `gap` and `level` are of the gap before the event."""
     rows = []
     where = log.events_of(user)
+    types = log.event_types_of(user)
     for at in range(where.start, min(where.stop, where.start + events)):
         gap = int(log.time[at] - log.time[at - 1]) if at > where.start else None
         level = start_level(log.thresholds)
@@ -111,6 +122,7 @@ def _decode(log: EventLog, user: int, events: int) -> dict[str, Any]:
                 "gap": gap,
                 "level": level,
                 "feedback": None if np.isnan(feedback) else feedback,
+                "event_type": types[at - where.start] or None,
             }
         )
     return {"id": log.user_ids[user], "events": where.stop - where.start, "first": rows}
@@ -137,6 +149,9 @@ def print_summary(summary: dict[str, Any], console: Console) -> None:
     events = Table(title=escape(title))
     for column in ("title", "time (UTC)", "gap before", "level", "feedback"):
         events.add_column(column, justify="left" if column == "title" else "right")
+    typed = bool(summary["event_types"])
+    if typed:
+        events.add_column("event type")
     for event in user["first"]:
         gap, feedback = event["gap"], event["feedback"]
         events.add_row(
@@ -145,6 +160,7 @@ def print_summary(summary: dict[str, Any], console: Console) -> None:
             "start" if gap is None else describe_seconds(gap),
             str(event["level"]),
             "" if feedback is None else f"{feedback:g}",
+            *([escape(event["event_type"] or "")] if typed else []),
         )
     console.print(events)
     for note in summary["notes"]:
@@ -162,6 +178,7 @@ def _facts(summary: dict[str, Any]) -> list[tuple[str, str]]:
     per_user = summary["events_per_user"]
     dropped = [f"{rows:,} ({reason})" for reason, rows in summary["dropped"].items()]
     feedback = summary["feedback"]
+    types = [f"{name or 'unknown'}: {count:,}" for name, count in summary["event_types"].items()]
     return [
         ("users", f"{summary['users']:,}"),
         ("items", items),
@@ -187,5 +204,6 @@ def _facts(summary: dict[str, Any]) -> list[tuple[str, str]]:
             "feedback",
             f"mean {feedback['mean']:.3f}, std {feedback['std']:.3f}" if feedback else "none",
         ),
+        ("event types", ", ".join(types) or "none"),
         ("columns not used", ", ".join(summary["ignored_columns"]) or "none"),
     ]

@@ -2,8 +2,8 @@
 
 In goes a table in any of the forms `sources` opens; interactions come out as validated chunks in
 the table's row order, item and user tables as one frame. Ids are always text, kept as they are
-written (a whole number read as a float, 1.0, is "1"). Missing feedback is unknown; every other
-missing or unreadable cell is an error that names row and column.
+written (a whole number read as a float, 1.0, is "1"). Missing feedback and event types are unknown;
+every other missing or unreadable cell is an error that names row and column.
 """
 
 from __future__ import annotations
@@ -14,7 +14,14 @@ from typing import Any, Final
 
 import polars as pl
 
-from tfhrnn.data.cells import Problems, check_finite, read_ids, read_numbers, row_numbers
+from tfhrnn.data.cells import (
+    Problems,
+    check_finite,
+    read_ids,
+    read_labels,
+    read_numbers,
+    row_numbers,
+)
 from tfhrnn.data.columns import TableKind, map_columns, plain_name
 from tfhrnn.data.features import FeatureColumn, parse_feature
 from tfhrnn.data.sources import CHUNK_ROWS, Source, TableSource, open_source
@@ -27,6 +34,7 @@ CHUNK_SCHEMA: Final = {
     "timestamp": pl.Int64,
     "feedback": pl.Float32,
     "weight": pl.Float32,
+    "event_type": pl.String,
 }
 
 
@@ -40,7 +48,7 @@ class ReadReport:
       rows_kept: rows that became events.
       dropped: reason → rows.
       columns: role → column.
-      ignored: columns without a use; `event_type` is among them, as the model has none for it.
+      ignored: columns without a use.
       timestamp_unit: "s", "ms" or "iso".
       unit_inferred: whether that was read off the data.
       notes: what else the caller should know, a sentence each.
@@ -70,8 +78,8 @@ class InteractionReader:
     """Streams a table of interactions; iterate once, then read `report`.
 
     Made by `read_interactions`. Each chunk is a polars frame with the columns of `CHUNK_SCHEMA`:
-    feedback is NaN where unknown, weight 1 where the table has none. Bad rows are counted through
-    to the end of the table, then raised.
+    feedback is NaN and the event type "" where unknown, weight 1 where the table has none. Bad rows
+    are counted through to the end of the table, then raised.
     """
 
     def __init__(
@@ -93,15 +101,16 @@ class InteractionReader:
             columns=dict(self._mapping),
             ignored=[name for name in source.names if name not in used],
         )
-        if "event_type" in mapping:
-            self.report.notes.append(
-                f"the column {mapping['event_type']} (event types) is not used; every event counts"
-            )
 
     @property
     def has_feedback(self) -> bool:
         """Whether the table has a feedback column."""
         return "feedback" in self._mapping
+
+    @property
+    def has_event_types(self) -> bool:
+        """Whether the table has a column of event types."""
+        return "event_type" in self._mapping
 
     def __iter__(self) -> Iterator[pl.DataFrame]:
         """Yields validated chunks.
@@ -141,6 +150,11 @@ class InteractionReader:
                 read[role] = self._numbers(role, cells[role], rows)
             else:
                 read[role] = pl.Series([absent], dtype=pl.Float32).new_from_index(0, chunk.height)
+        if self.has_event_types:
+            column = self._mapping["event_type"]
+            read["event_type"] = read_labels(cells["event_type"], self._problems, column, rows)
+        else:
+            read["event_type"] = pl.Series([""]).new_from_index(0, chunk.height)
         return pl.DataFrame([read[role].alias(role) for role in CHUNK_SCHEMA])
 
     def _numbers(self, role: str, cells: pl.Series, rows: pl.Series) -> pl.Series:
