@@ -31,7 +31,7 @@ def trained(tiny_log: EventLog, monkeypatch: pytest.MonkeyPatch) -> list[tuple[i
     done: list[tuple[int, int]] = []
     test = np.flatnonzero(split_users(tiny_log.num_users, 0) == Part.TEST)
 
-    def train(log: EventLog, config: Config, path: Path) -> None:
+    def train(log: EventLog, config: Config, path: Path, extra: Any = None) -> None:
         seed, row = config.training.seed, config.model.units - 4
         done.append((seed, row))
         record = {
@@ -109,6 +109,18 @@ def test_means_and_standard_errors_over_seeds(
     assert (row["parameters"], row["state_bytes"]) == (1001, 64)
     assert (row["seeds"], row["epochs"]) == (3, 12)  # 11, 12, 13
     assert row["seconds_per_epoch"] == 2.0  # the median of 1, 9, 2
+
+
+def test_further_figures_are_averaged_where_every_record_has_them(
+    trained: list[tuple[int, int]], tiny_log: EventLog, tmp_path: Path
+) -> None:
+    table(tiny_log, tmp_path, 2)
+    change(tmp_path / "00-seed-0.json", extra={"a": 1.0, "b": 5.0})
+    change(tmp_path / "00-seed-1.json", extra={"a": 4.0})
+    change(tmp_path / "01-seed-0.json", extra={"a": 3.0})
+    _, first, second, third, _ = table(tiny_log, tmp_path, 2)["rows"]
+    assert first["a"] == 2.5 and "b" not in first
+    assert "a" not in second and "a" not in third  # records of before can still be read
 
 
 def test_a_single_seed_has_no_standard_error_and_the_table_is_json(

@@ -12,7 +12,7 @@ import tensorflow_recommenders as tfrs
 
 from tfhrnn.errors import ConfigError
 from tfhrnn.layers.in_batch import InBatch
-from tfhrnn.layers.losses import Targets
+from tfhrnn.layers.losses import Targets, chunked_cross_entropy
 
 UNITS = 4
 
@@ -90,6 +90,26 @@ def test_the_sum_over_items_is_right_in_expectation() -> None:
         expected += share[list(pair)].prod() * np.exp(float(found[0, 0]))
     s = scores(given)[0]
     assert expected == pytest.approx(np.exp(s).sum() / np.exp(s[1]), rel=1e-5)
+
+
+def test_where_every_item_stands_in_its_share_it_is_the_full_softmax() -> None:
+    # One step that counts, and the others' targets as often as expected: 188 q = counts + 1.
+    counts = np.array([3, 0, 15, 4, 40, 120])
+    given = world([3, *np.repeat(np.arange(6), counts + 1)], items=6)
+    given["weight"] = tf.constant([[1.0, *[1e-9] * 188]])
+    leaves = [given[name] for name in ("hidden", "weights", "bias")]
+
+    def slopes(loss: Any) -> list[Any]:
+        with tf.GradientTape() as tape:
+            tape.watch(leaves)
+            total, _ = loss(**given)
+        return [tf.convert_to_tensor(slope) for slope in tape.gradient(total, leaves)]
+
+    found, wanted = slopes(InBatch(counts)), slopes(chunked_cross_entropy)
+    for ours, theirs in zip(found, wanted, strict=True):
+        np.testing.assert_allclose(ours, theirs, atol=1e-5)
+    even = slopes(InBatch(np.ones(6, int)))  # the wrong correction
+    assert np.abs(even[2] - wanted[2]).max() > 0.1
 
 
 def test_rare_items_are_corrected_beyond_one_in_a_million() -> None:

@@ -14,7 +14,7 @@ import pytest
 import tensorflow as tf
 
 from tfhrnn.layers.candidate_scores import accidental_hits, positives
-from tfhrnn.layers.losses import Targets
+from tfhrnn.layers.losses import Targets, chunked_cross_entropy
 from tfhrnn.layers.sampled_softmax import SampledSoftmax
 from tfhrnn.layers.samplers import NegativeSampler, sampling_probabilities
 from tfhrnn.layers.shared_negatives import Scores
@@ -129,6 +129,43 @@ def test_many_draws_average_out_as_one_over_their_root() -> None:
     _, plain = judged(drawn, scores, None, [7])
     assert error(plain, 64) > 10 * error(corrected, 64)
     assert error(plain, 64) > 0.9 * error(plain, 16)  # and more draws no longer help
+
+
+@pytest.mark.parametrize(
+    ("sampler", "alpha"),
+    [("log_uniform", 0.0), ("popularity", 0.5), ("popularity", 1.0), ("uniform", 0.0)],
+)
+def test_whatever_draws_the_gradient_nears_that_of_the_full_softmax(
+    sampler: str, alpha: float
+) -> None:
+    rng = np.random.default_rng(3)
+    items, counts = 9, np.array([0, 1, 3, 5, 10, 20, 30, 60, 100])
+    leaves = [
+        tf.constant(rng.normal(size=shape), tf.float32)
+        for shape in ((2, 3, 4), (items, 4), (items,))
+    ]
+    targets = Targets(
+        tf.constant(rng.integers(0, items, (2, 3, 1)), tf.int32), tf.ones([2, 3], tf.int32)
+    )
+
+    def slopes(loss: Any) -> Any:
+        with tf.GradientTape() as tape:
+            tape.watch(leaves)
+            total, _ = loss(*leaves, targets, weight=tf.ones([2, 3]))
+        found = [tf.convert_to_tensor(slope) for slope in tape.gradient(total, leaves)]
+        return np.concatenate([np.ravel(slope) for slope in found])
+
+    wanted = slopes(chunked_cross_entropy)
+    loss = SampledSoftmax(counts, negatives=40_000, sampler=sampler, alpha=alpha, seed=1)
+    # The rarest is drawn 170 to 4,400 times: a term of the sum is known to 1.5 to 8 %.
+    error = np.abs(slopes(loss) - wanted).max()
+    assert error < 0.1
+    plain: Any = loss.sampler.draw
+    loss.sampler.draw = lambda draws: plain(draws)._replace(  # type: ignore[method-assign]
+        log_expected=tf.fill([draws], np.float32(np.log(draws / items)))
+    )
+    uncorrected = np.abs(slopes(loss) - wanted).max()
+    assert uncorrected < 0.1 if sampler == "uniform" else uncorrected > 5 * error
 
 
 def test_every_item_once_is_the_whole_softmax() -> None:

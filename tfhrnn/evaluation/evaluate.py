@@ -51,18 +51,8 @@ def judge(
     """
     users = np.asarray(users).astype(np.int64)
     lanes = min(_LANES, len(users))
-    windows = Windows(
-        log,
-        users,
-        lanes=lanes,
-        window=config.training.bptt,
-        thresholds=config.model.thresholds,
-        seen_items=config.model.seen_items if config.model.seen_bias else 0,
-        flush_steps=model.tower.flush_steps,
-    )
-    step = tf.function(
-        model.judge, input_signature=[windows.signature(), _state_spec(model, lanes)]
-    )
+    windows = judging_windows(model, log, users, config, lanes=lanes, window=config.training.bptt)
+    step = tf.function(model.judge, input_signature=[windows.signature(), state_spec(model, lanes)])
     state = model.tower.initial_state(lanes)
     pieces: list[list[npt.NDArray[np.generic]]] = [[] for _ in range(lanes)]
     for batch in windows.batches():
@@ -83,6 +73,28 @@ def judge(
     judged = np.concatenate([found[int(user)] for user in users], axis=1)
     return _targets(log, users, config.model.thresholds).with_columns(
         log_p=pl.Series(judged[0]), rank=pl.Series(judged[1].astype(np.int64))
+    )
+
+
+def judging_windows(
+    model: HRNN,
+    log: EventLog,
+    users: npt.NDArray[np.integer],
+    config: Config,
+    *,
+    lanes: int,
+    window: int,
+) -> Windows:
+    """The windows of some users in the log's order, every event of theirs a target of weight 1."""
+    return Windows(
+        log,
+        users,
+        lanes=lanes,
+        window=window,
+        thresholds=config.model.thresholds,
+        seen_items=config.model.seen_items if config.model.seen_bias else 0,
+        flush_steps=model.tower.flush_steps,
+        target_weight=lambda levels, weights: np.ones_like(weights),
     )
 
 
@@ -148,5 +160,6 @@ def _targets(
     return pl.DataFrame(dict(zip(("user", "position", "item", "level"), columns, strict=True)))
 
 
-def _state_spec(model: HRNN, lanes: int) -> tuple[tf.TensorSpec, ...]:
+def state_spec(model: HRNN, lanes: int) -> tuple[tf.TensorSpec, ...]:
+    """Shapes and dtypes of a tower's state over some lanes."""
     return tuple(tf.TensorSpec(part.shape, part.dtype) for part in model.tower.initial_state(lanes))

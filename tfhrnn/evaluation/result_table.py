@@ -32,6 +32,7 @@ def print_result(result: dict[str, Any], console: Console) -> None:
 # Key of a row to the column's title and how its figures are written.
 _COLUMNS = {
     "perplexity": ("perplexity", ".1f"),
+    "calibrated_perplexity": ("calibrated", ".1f"),
     "hit_rate_at_10": ("HR@10", ".4f"),
     "ndcg_at_10": ("NDCG@10", ".4f"),
     "mrr_at_10": ("MRR@10", ".4f"),

@@ -29,6 +29,8 @@ from tfhrnn.protocol import Protocol, require_same
 from tfhrnn.recommender import HRNNRecommender
 from tfhrnn.startup import start_tensorflow_on_one_thread
 
+Extra = Callable[[HRNNRecommender, EventLog], dict[str, float]]
+
 
 def run_all(
     log: EventLog,
@@ -38,6 +40,7 @@ def run_all(
     seeds: int = 3,
     jobs: int = 1,
     say: Callable[[str], None] = print,
+    extra: Extra | None = None,
 ) -> dict[str, Any]:
     """Trains what is not done yet and gathers the table.
 
@@ -48,10 +51,13 @@ def run_all(
       seeds: how many, from 0.
       jobs: trainings side by side.
       say: is told of each result.
+      extra: further figures of a trained model by name; a function of a module, since it goes to
+        other processes.
 
     Returns:
       `rows`, popularity first (name, perplexity mean, standard error over seeds where there are
-      several, validation perplexity, hit rate, NDCG, MRR, seconds an epoch, epochs) and `protocol`.
+      several, validation perplexity, hit rate, NDCG, MRR, seconds an epoch, epochs, the means of
+      the further figures that every seed's record has) and `protocol`.
 
     Raises:
       RunError: `out` holds results of other settings.
@@ -76,7 +82,7 @@ def run_all(
     for task in found:
         say(_line(task, found[task]))
     missing = {task: given for task, given in tasks.items() if task not in found}
-    for task in _train_all(log, missing, jobs):
+    for task in _train_all(log, missing, jobs, extra):
         config, path = tasks[task]
         found[task] = _read(path, config, protocol)
         say(_line(task, found[task]))
@@ -99,19 +105,22 @@ def _read(path: Path, config: Config, protocol: Protocol) -> dict[str, Any]:
 
 
 def _train_all(
-    log: EventLog, tasks: Mapping[tuple[int, str], tuple[Config, Path]], jobs: int
+    log: EventLog,
+    tasks: Mapping[tuple[int, str], tuple[Config, Path]],
+    jobs: int,
+    extra: Extra | None,
 ) -> Any:
     """Trains each task and yields it when its result stands."""
     if jobs == 1 or len(tasks) < 2:
         for task, (config, path) in tasks.items():
-            train_one(log, config, path)
+            train_one(log, config, path, extra)
             yield task
         return
     spawn = multiprocessing.get_context("spawn")  # TensorFlow does not survive a fork
     start = start_tensorflow_on_one_thread
     with ProcessPoolExecutor(jobs, mp_context=spawn, initializer=start) as pool:
         running = {
-            pool.submit(_train_in_process, log.directory, config, path): task
+            pool.submit(_train_in_process, log.directory, config, path, extra): task
             for task, (config, path) in tasks.items()
         }
         try:
@@ -123,11 +132,13 @@ def _train_all(
             raise
 
 
-def _train_in_process(directory: Path, config: Config, path: Path) -> None:
-    train_one(EventLog.open(directory), config, path)
+def _train_in_process(
+    directory: Path, config: Config, path: Path, extra: Extra | None = None
+) -> None:
+    train_one(EventLog.open(directory), config, path, extra)
 
 
-def train_one(log: EventLog, config: Config, path: Path) -> None:
+def train_one(log: EventLog, config: Config, path: Path, extra: Extra | None = None) -> None:
     """Trains, judges and stores one result; the run folder itself is not kept."""
     run = path.with_suffix(".run")
     shutil.rmtree(run, ignore_errors=True)
@@ -143,6 +154,7 @@ def train_one(log: EventLog, config: Config, path: Path) -> None:
         "seconds_per_epoch": float(np.median(epochs["seconds"].to_numpy())),
         "parameters": int(sum(np.prod(v.shape) for v in recommender.model.trainable_variables)),
         "state_bytes": int(recommender.model.tower.state_size_bytes),
+        **({} if extra is None else {"extra": extra(recommender, log)}),
         "config": dataclasses.asdict(config),
         "protocol": protocol_of(log, test, 0).to_dict(),
     }
@@ -171,6 +183,10 @@ def _row(name: str, records: list[dict[str, Any]]) -> dict[str, Any]:
     row |= {key: float(np.mean([one[key] for one in shown])) for key in shown[0]}
     if len(values) > 1:
         row["standard_error"] = float(values.std(ddof=1) / math.sqrt(len(values)))
+    extras = [record.get("extra", {}) for record in records]
+    for key in extras[0]:
+        if all(key in one for one in extras):
+            row[key] = float(np.mean([one[key] for one in extras]))
     return row | {
         "validation_perplexity": float(np.mean([r["validation_perplexity"] for r in records])),
         "epochs": float(np.mean([r["epochs"] for r in records])),

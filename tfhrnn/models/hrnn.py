@@ -211,7 +211,13 @@ class HRNN(tfrs.models.Model):
     def call(self, batch: Any, training: bool = False) -> tf.Tensor:
         """Log-probabilities `[lanes, window, items]` of a window read from nothing, for looking."""
         state = self.tower.initial_state(tf.shape(batch.item)[0])
-        hidden, _, (weights, bias) = self.hidden(batch, state, training=training)
+        return self.log_probabilities(batch, state, training=training)[0]
+
+    def log_probabilities(
+        self, batch: Any, state: State, *, training: bool = False
+    ) -> tuple[tf.Tensor, State]:
+        """Log-probabilities of every item at each step, `[lanes, window, items]`, and the state."""
+        hidden, state, (weights, bias) = self.hidden(batch, state, training=training)
         scores = (
             tf.cast(tf.einsum("lwu,iu->lwi", hidden, tf.cast(weights, hidden.dtype)), tf.float32)
             + bias
@@ -219,7 +225,7 @@ class HRNN(tfrs.models.Model):
         if self.decoder.seen_bias is not None:
             mask = seen_mask(self._stays(batch), tf.shape(batch.item)[1], self.decoder.num_items)
             scores += self.decoder.seen_bias * mask
-        return tf.nn.log_softmax(scores)
+        return tf.nn.log_softmax(scores), state
 
     def judge(self, batch: Any, state: State) -> tuple[tf.Tensor, tf.Tensor, State]:
         """Log-probability and rank (from 0) of each next item, `[lanes, window]`, and the state."""
