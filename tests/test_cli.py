@@ -140,6 +140,18 @@ def test_two_users_train_without_a_validation_user(tmp_path: Path, capsys: Any) 
     assert f"next: python -m tfhrnn evaluate --run {tmp_path / 'run'}\n" in shown
 
 
+def test_a_preset_that_trains_nothing_goes_the_same_way(
+    tiny_log: EventLog, tmp_path: Path, capsys: Any
+) -> None:
+    run, data = str(tmp_path / "run"), str(tiny_log.directory)
+    assert cli.main(["train", "--data", data, "--preset", "popularity-count", "--out", run]) == 0
+    shown = capsys.readouterr().out
+    assert f"run: {run} (nothing to train)\nnext: python -m tfhrnn evaluate --run {run}\n" in shown
+    assert cli.main(["evaluate", "--run", run]) == 0
+    assert "popularity-count" in capsys.readouterr().out
+    assert "popularity-count" in (tmp_path / "run" / "report" / "index.html").read_text()
+
+
 def test_titles_with_brackets_are_printed_as_they_are(
     trained: HRNNRecommender,
     run_folder: Path,

@@ -5,9 +5,10 @@ from __future__ import annotations
 import re
 from typing import Any
 
-from tfhrnn.config import PRESETS, ModelConfig, TrainingConfig
+from tfhrnn.config import ModelConfig, TrainingConfig
 from tfhrnn.layers.sampled_losses import LOSSES
 from tfhrnn.layers.towers import TOWERS
+from tfhrnn.presets import PRESET_LINES, PRESETS
 
 
 def choices() -> dict[str, dict[str, str]]:
@@ -16,8 +17,9 @@ def choices() -> dict[str, dict[str, str]]:
         name: ", ".join(f"{key}={value}" for key, value in settings.items()) or "the defaults"
         for name, settings in PRESETS.items()
     }
+    presets = {name: f"{PRESET_LINES[name]}: {changes[name]}" for name in PRESETS}
     return {
-        "presets (--preset)": changes,
+        "presets (--preset)": presets,
         "towers (--set tower=NAME)": {name: _first_line(kind) for name, kind in TOWERS.items()},
         "losses (--set loss=NAME)": {name: _first_line(kind) for name, kind in LOSSES.items()},
         "model settings (--set NAME=VALUE)": _attributes(ModelConfig),

@@ -166,6 +166,11 @@ def _train(arguments: argparse.Namespace, console: Console) -> dict[str, Any]:
     )
     assert recommender.run is not None
     epochs = recommender.run.epochs()
+    following = f"next: python -m tfhrnn evaluate --run {arguments.out}"
+    if epochs.is_empty():
+        line = f"run: {arguments.out} (nothing to train)\n{following}"
+        console.print(line, highlight=False, soft_wrap=True)
+        return {"run": str(arguments.out), "epochs": []}
     # With two users there is none to validate on; training perplexity is watched instead.
     validated = epochs["val_perplexity"].dtype.is_numeric()
     watched = "val_perplexity" if validated else "perplexity"
@@ -173,7 +178,7 @@ def _train(arguments: argparse.Namespace, console: Console) -> dict[str, Any]:
     console.print(
         f"run: {arguments.out} (best epoch {best['epoch']} of {len(epochs)}, "
         f"{'validation' if validated else 'training'} perplexity {best[watched]:.1f})\n"
-        f"next: python -m tfhrnn evaluate --run {arguments.out}",
+        f"{following}",
         highlight=False,
         soft_wrap=True,
     )

@@ -1,6 +1,6 @@
-"""Settings: frozen dataclasses checked on construction, and presets named after the recipes.
+"""Settings: frozen dataclasses checked on construction, and a preset with settings on top.
 
-A preset is the difference from the defaults and nothing else. `Config.with_settings({"units":
+`Config.with_settings({"units":
 "64"})` is what the command line's `--set units=64` calls: names are unique over both parts, values
 are parsed by the field's type.
 """
@@ -14,9 +14,14 @@ from dataclasses import dataclass, field
 from typing import Any, Literal, get_args, get_origin, get_type_hints
 
 from tfhrnn.errors import ConfigError
+from tfhrnn.presets import PRESETS as PRESETS
 
-TowerName = Literal["gru", "lstm", "hgru", "tcn", "rnn_tcn", "transformer", "linear_recurrence"]
+TowerName = Literal[
+    "gru", "lstm", "hgru", "tcn", "rnn_tcn", "transformer", "linear_recurrence", "last_item"
+]
 TOWER_NAMES: tuple[str, ...] = get_args(TowerName)
+# Those that read more than the present event.
+SEQUENCE_TOWER_NAMES = tuple(name for name in TOWER_NAMES if name != "last_item")
 LossName = Literal["full_softmax", "sampled_softmax", "in_batch", "bpr_max", "gbce"]
 LOSS_NAMES: tuple[str, ...] = get_args(LossName)
 RatingTraining = Literal["none", "joint", "detached"]
@@ -49,6 +54,8 @@ class ModelConfig:
       item_statistics: add popularity, mean feedback and entry date to the item features.
       item_factors: factors of which items stand near each other, added to the item features.
       read_out: a residual step on (output, input) between tower and decoder.
+      history: read the user's events at all; without, hidden states are 0 and every user gets the
+        items' biases, which start as popularity.
       rating: the head that predicts the feedback of a given item: none, trained jointly with the
         tower, or detached, so that it changes nothing about the recommendations.
       seen_bias: learn one scalar added to the logits of items among the user's last `seen_items`
@@ -80,6 +87,7 @@ class ModelConfig:
     item_statistics: bool = False
     item_factors: int = 0
     read_out: bool = False
+    history: bool = True
     rating: RatingTraining = "none"
     seen_bias: bool = False
     seen_items: int = 512
@@ -128,7 +136,8 @@ class TrainingConfig:
       loss_options: the loss's own options, such as "negatives=512,sampler=popularity".
       label_smoothing: share of each target spread evenly over all items, for "full_softmax" alone;
         the figures reported stay those of the true targets.
-      epochs: passes over the training users; the learning rate follows a half cosine over them.
+      epochs: passes over the training users; the learning rate follows a half cosine over them. 0
+        keeps the starting values, for a model that reads no history.
       batch_size: lanes read side by side.
       bptt: steps between cuts of the gradient.
       learning_rate: AdamW's rate after one epoch of warm-up.
@@ -165,10 +174,11 @@ class TrainingConfig:
     seed: int = 0
 
     def __post_init__(self) -> None:
-        for name in ("epochs", "batch_size", "bptt", "patience", "tied_targets"):
+        for name in ("batch_size", "bptt", "patience", "tied_targets"):
             _check(
                 getattr(self, name) >= 1, name, getattr(self, name), "a whole number of at least 1"
             )
+        _check(self.epochs >= 0, "epochs", self.epochs, "a whole number of at least 1")
         for name in ("learning_rate", "seen_bias_rate", "rating_weight"):
             _check(getattr(self, name) > 0, name, getattr(self, name), "a positive number")
         for name in ("weight_decay", "clip_norm"):
@@ -191,6 +201,14 @@ class Config:
     model: ModelConfig = field(default_factory=ModelConfig)
     training: TrainingConfig = field(default_factory=TrainingConfig)
     preset: str = "hrnn"
+
+    def __post_init__(self) -> None:
+        _check(
+            self.training.epochs >= 1 or not self.model.history,
+            "epochs",
+            self.training.epochs,
+            "a whole number of at least 1 (0 only with history=false)",
+        )
 
     def with_settings(self, settings: Mapping[str, object]) -> Config:
         """A copy with fields replaced by name.
@@ -256,35 +274,6 @@ def _parse(name: str, value: object, kind: Any) -> object:
             kind, "whole numbers"
         )
         raise ConfigError(f"{name}: got {value!r}, expected {expected}") from None
-
-
-# The paper's own models are `hrnn` and `hrnn-metadata`, after Amazon Personalize's recipes; `best`
-# adds what measured well on ml-100k (README, "Results").
-PRESETS: dict[str, dict[str, object]] = {
-    "hrnn": {},
-    # λ drawn at random keeps the model from overfitting: it can learn longer.
-    "hrnn-metadata": {
-        "item_features": True,
-        "feedback": True,
-        "user_features": True,
-        "epochs": 14,
-    },
-    "best": {
-        "layers": 2,
-        "item_features": True,
-        "item_statistics": True,
-        "item_factors": 32,
-        "read_out": True,
-        "gap_inputs": True,
-        "time_bumps": 16,
-        "position_input": True,
-        "seen_bias": True,
-        "shuffle_ties": True,
-        "tied_targets": 8,
-        "epochs": 20,
-        "patience": 6,
-    },
-}
 
 
 def preset(name: str, settings: Mapping[str, object] | None = None) -> Config:

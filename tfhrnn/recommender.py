@@ -38,7 +38,7 @@ class HRNNRecommender:
     """Fits, judges, recommends, saves and exports an HRNN.
 
     Args:
-      config: a `Config`, or a preset's name: "hrnn", "hrnn-metadata" or "best".
+      config: a `Config`, or a preset's name, such as "hrnn-metadata"; `tfhrnn.presets` has them.
       **settings: changes to it by name, such as `units=64`. Thresholds that are neither given here
         nor other than the default in `config` are those of the event log.
 

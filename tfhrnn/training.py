@@ -181,14 +181,22 @@ class _Keeper(tf.keras.callbacks.Callback):
             "seconds": time.monotonic() - self.started,
         }
         self.rows.append({name: row.get(name, "") for name in COLUMNS})
-        with whole_file(self.run.metrics) as temporary, temporary.open("w", newline="") as file:
-            writer = csv.DictWriter(file, COLUMNS)
-            writer.writeheader()
-            writer.writerows(self.rows)
+        self._write_rows()
         self.epochs_done.assign(epoch + 1)
         self.manager.save(checkpoint_number=epoch + 1)
         if self.exhausted:
             self.model.stop_training = True
+
+    def keep_start(self) -> None:
+        """Keeps the starting values as the best weights, and a table without rows."""
+        self.best.write(str(self.run.best_weights))
+        self._write_rows()
+
+    def _write_rows(self) -> None:
+        with whole_file(self.run.metrics) as temporary, temporary.open("w", newline="") as file:
+            writer = csv.DictWriter(file, COLUMNS)
+            writer.writeheader()
+            writer.writerows(self.rows)
 
 
 def dropout_generators(model: HRNN) -> list[tf.random.Generator]:
@@ -227,7 +235,7 @@ def train(
       verbose: as in Keras; "auto" shows bars on a terminal and a line an epoch elsewhere.
 
     Returns:
-      The model with the best epoch's weights.
+      The model with the best epoch's weights; with its starting values if there is to be none.
 
     Raises:
       RunError: the loss is not finite, or the checkpoint does not fit.
@@ -243,6 +251,8 @@ def train(
     keeper = _Keeper(run, config.training)
     keeper.attach(model)
     done = keeper.resume() if resume else 0
+    if config.training.epochs == 0:
+        keeper.keep_start()
     if verbose == "auto":
         verbose = 1 if sys.stdout.isatty() else 2
     if done < config.training.epochs and not (done and keeper.exhausted):

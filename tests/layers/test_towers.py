@@ -21,6 +21,8 @@ TOWERS: list[tuple[str, dict[str, Any]]] = [
     ("lstm", {"layers": 2}),
     ("hgru", {}),
     ("hgru", {"propagation": "all", "layers": 2}),
+    ("last_item", {}),
+    ("last_item", {"layers": 2}),
     ("linear_recurrence", {}),
     ("linear_recurrence", {"layers": 2}),
     ("tcn", {"blocks": 2}),

@@ -19,7 +19,7 @@ import numpy as np
 import numpy.typing as npt
 import tensorflow as tf
 
-from tfhrnn.config import TOWER_NAMES
+from tfhrnn.config import SEQUENCE_TOWER_NAMES
 from tfhrnn.data.files import whole_file
 from tfhrnn.errors import RunError
 from tfhrnn.layers.control import Control
@@ -182,7 +182,7 @@ def run(
         raise RunError(f"copy: got {jobs} jobs, expected 1: its trainings share the cores already")
     out.mkdir(parents=True, exist_ok=True)
     rows = []
-    for name, levels in [*((name, True) for name in TOWER_NAMES), ("gru", False)]:
+    for name, levels in [*((name, True) for name in SEQUENCE_TOWER_NAMES), ("gru", False)]:
         shown = name if levels else f"{name}, without levels"
         row: dict[str, Any] = {"name": shown, "seeds": seeds}
         for distance in DISTANCES:

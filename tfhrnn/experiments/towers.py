@@ -1,4 +1,4 @@
-"""Every tower on ml-100k under the preset `best`, with the levels of gaps and without."""
+"""Every sequence tower on ml-100k under the preset `best`, with the levels of gaps and without."""
 
 from __future__ import annotations
 
@@ -6,13 +6,13 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from tfhrnn.config import TOWER_NAMES, Config, preset
+from tfhrnn.config import SEQUENCE_TOWER_NAMES, Config, preset
 from tfhrnn.data.event_log import EventLog
 from tfhrnn.experiments.runs import run_all
 
 # What a tower needs beside its name to do its best here, found on the validation users.
 SETTINGS: dict[str, dict[str, object]] = {
-    name: {"tower": name, "layers": 1, "epochs": 14} for name in TOWER_NAMES
+    name: {"tower": name, "layers": 1, "epochs": 14} for name in SEQUENCE_TOWER_NAMES
 }
 WITHOUT_LEVELS: dict[str, object] = {"levels": False, "gap_inputs": False}
 

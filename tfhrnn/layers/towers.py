@@ -14,6 +14,7 @@ import tensorflow as tf
 from tfhrnn.errors import ConfigError
 from tfhrnn.layers.control import Control, State
 from tfhrnn.layers.hgru import HGRUTower
+from tfhrnn.layers.item_to_item import LastItemTower
 from tfhrnn.layers.linear_recurrence import LinearRecurrenceTower
 from tfhrnn.layers.options import parse_options
 from tfhrnn.layers.rnn import GRUTower, LSTMTower
@@ -46,6 +47,7 @@ class Tower(Protocol):
 TOWERS: dict[str, Any] = {
     "gru": GRUTower,
     "hgru": HGRUTower,
+    "last_item": LastItemTower,
     "linear_recurrence": LinearRecurrenceTower,
     "lstm": LSTMTower,
     "rnn_tcn": RNNTCNTower,

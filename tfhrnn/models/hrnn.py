@@ -200,6 +200,8 @@ class HRNN(tfrs.models.Model):
         """From events to hidden states `[lanes, window, units]`, before the output dropout."""
         x = self.event_embedding(event, item_weights, training=training)
         y, state = self.tower(x, Control(event.reset, event.level), state, training=training)
+        if not self.config.history:
+            return tf.zeros_like(y), state
         return (y if self.read_out is None else self.read_out(y, x)), state
 
     @property
