@@ -1,8 +1,7 @@
 """Settings: frozen dataclasses checked on construction, and a preset with settings on top.
 
-`Config.with_settings({"units":
-"64"})` is what the command line's `--set units=64` calls: names are unique over both parts, values
-are parsed by the field's type.
+`Config.with_settings({"units": "64"})` is what the command line's `--set units=64` calls: names
+are unique over both parts, values are parsed by the field's type.
 """
 
 from __future__ import annotations
