@@ -52,6 +52,12 @@ def test_text_is_parsed_by_the_fields_type() -> None:
             {"label_smoothing": "0.1", "loss": "gbce"},
             "label_smoothing: got 0.1, expected 0 with loss 'gbce': only 'full_softmax' smooths",
         ),
+        (
+            {"negate_below": "avg"},
+            "negate_below: got 'avg', expected a number, \"mean\" or nothing",
+        ),
+        ({"negate_below": "nan"}, "negate_below: got 'nan'"),
+        ({"input_cross": "-1"}, "input_cross: got -1, expected 0 or more"),
     ],
 )
 def test_bad_settings_name_field_value_and_what_was_expected(
@@ -68,3 +74,14 @@ def test_an_unknown_preset_names_the_known_ones() -> None:
 
 def test_names_are_unique_over_both_parts() -> None:
     assert not set(vars(ModelConfig())) & set(vars(TrainingConfig()))
+
+
+def test_negative_is_what_is_below_the_mean_or_a_number() -> None:
+    by_mean, by_number = (
+        preset("hrnn", {"negate_below": "mean"}),
+        preset("hrnn", {"negate_below": 2.5}),
+    )
+    assert by_mean.model.negative_below(3.4) == 3.4
+    assert by_number.model.negative_below(3.4) == 2.5
+    assert by_number.model.reads_feedback and not preset("hrnn").model.reads_feedback
+    assert Config.from_json(by_number.to_json()) == by_number

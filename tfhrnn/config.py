@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal, get_args, get_origin, get_type_hints
@@ -32,6 +33,13 @@ def _check(ok: bool, name: str, value: object, expected: str) -> None:
         raise ConfigError(f"{name}: got {value!r}, expected {expected}")
 
 
+def _is_number(text: str) -> bool:
+    try:
+        return math.isfinite(float(text))
+    except ValueError:
+        return False
+
+
 @dataclass(frozen=True)
 class ModelConfig:
     """What the network reads and how it is built.
@@ -46,6 +54,8 @@ class ModelConfig:
       levels: read the level of the gap that follows (the paper's control signal).
       item_features: mix feature embeddings into the decoder's rows, λ(w(f)·h + b(f)).
       feedback: read the standardised feedback of each event.
+      negate_below: the feedback below which an event's item is read with its sign turned around: a
+        number, "mean" for the training events' mean, or "" for never.
       user_features: read the user table's features.
       gap_inputs: read log(1 + gap) and "gap is 0" beside the level.
       time_bumps: radial bumps over the data's time range that encode the query time; 0 for none.
@@ -67,6 +77,8 @@ class ModelConfig:
       level_width: width of the level embedding.
       feature_width: width of the feedback and user embeddings.
       embedding_dropout: share of input channels dropped.
+      input_cross: layers of a deep-cross network over all inputs before the tower; 0 for none.
+      input_cross_rank: rank of its matrices; 0 for full ones.
       output_dropout: share of the tower's outputs dropped before the decoder.
     """
 
@@ -79,6 +91,7 @@ class ModelConfig:
     levels: bool = True
     item_features: bool = False
     feedback: bool = False
+    negate_below: str = ""
     user_features: bool = False
     gap_inputs: bool = False
     time_bumps: int = 0
@@ -95,6 +108,8 @@ class ModelConfig:
     level_width: int = 8
     feature_width: int = 16
     embedding_dropout: float = 0.2
+    input_cross: int = 0
+    input_cross_rank: int = 0
     output_dropout: float = 0.4
 
     def __post_init__(self) -> None:
@@ -108,7 +123,14 @@ class ModelConfig:
             self.time_bumps,
             "0, or 2 and more",
         )
-        _check(self.item_factors >= 0, "item_factors", self.item_factors, "0 or more")
+        for name in ("item_factors", "input_cross", "input_cross_rank"):
+            _check(getattr(self, name) >= 0, name, getattr(self, name), "0 or more")
+        _check(
+            self.negate_below in ("", "mean") or _is_number(self.negate_below),
+            "negate_below",
+            self.negate_below,
+            'a number, "mean" or nothing',
+        )
         for name in ("embedding_dropout", "output_dropout"):
             _check(0 <= getattr(self, name) < 1, name, getattr(self, name), "a share in [0, 1)")
         _check(0 <= self.mix <= 1, "mix", self.mix, "a share in [0, 1]")
@@ -119,6 +141,15 @@ class ModelConfig:
             self.thresholds,
             "positive seconds, strictly increasing",
         )
+
+    @property
+    def reads_feedback(self) -> bool:
+        """Whether an event's feedback is among the inputs, in whatever form."""
+        return self.feedback or bool(self.negate_below)
+
+    def negative_below(self, mean: float) -> float:
+        """The feedback below which an item is negated, given the training events' mean."""
+        return mean if self.negate_below == "mean" else float(self.negate_below)
 
     @property
     def start_level(self) -> int:

@@ -52,7 +52,7 @@ class Predictor(tf.Module):
         config = model.config
         self.thresholds, self.start_level = config.thresholds, config.start_level
         self.num_items, self.seen_items = catalogue.num_items, config.seen_items
-        self.uses_feedback = config.feedback
+        self.uses_feedback = config.reads_feedback
         self.user_specs = (
             tuple(user_features.specs) if config.user_features and user_features else ()
         )

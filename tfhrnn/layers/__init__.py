@@ -11,7 +11,9 @@ from tfhrnn.layers.embeddings import (
     TimeBumps,
     UserEmbedding,
 )
+from tfhrnn.layers.input_cross import InputCross
 from tfhrnn.layers.losses import chunked_cross_entropy, chunked_ranks, seen_mask
+from tfhrnn.layers.negation import Negation
 from tfhrnn.layers.read_out import ReadOut
 from tfhrnn.layers.towers import Control, State, Tower, tower
 
@@ -21,8 +23,10 @@ __all__ = [
     "EventEmbedding",
     "FeedbackEmbedding",
     "GapInputs",
+    "InputCross",
     "ItemEmbedding",
     "LevelEmbedding",
+    "Negation",
     "PositionInput",
     "ReadOut",
     "State",

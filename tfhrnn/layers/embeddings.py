@@ -13,6 +13,9 @@ import numpy as np
 import numpy.typing as npt
 import tensorflow as tf
 
+from tfhrnn.layers.input_cross import InputCross
+from tfhrnn.layers.negation import Negation
+
 FIRST_COLUMN = (
     2  # index of the item in the matrix's first row; 0 is the start event, 1 the unknown item
 )
@@ -268,7 +271,7 @@ class TimeBumps(tf.keras.layers.Layer):
 
 
 class EventEmbedding(tf.keras.layers.Layer):
-    """Drops some channels of the item part, then concatenates what a model reads.
+    """Drops some channels of the item part, concatenates what a model reads, and may cross it.
 
     Args:
       item: the item part.
@@ -278,6 +281,8 @@ class EventEmbedding(tf.keras.layers.Layer):
       gap: the numeric gap part, or None.
       time: the query-time part, or None.
       position: the position part, or None.
+      negation: turns the item part around where the feedback is negative, or None.
+      cross: adds products of all channels in the end, or None.
       dropout: share of the item part's channels dropped in training.
       seed: of the dropout.
     """
@@ -292,6 +297,8 @@ class EventEmbedding(tf.keras.layers.Layer):
         gap: GapInputs | None = None,
         time: TimeBumps | None = None,
         position: PositionInput | None = None,
+        negation: Negation | None = None,
+        cross: InputCross | None = None,
         dropout: float = 0.0,
         seed: int | None = None,
         **kwargs: Any,
@@ -299,6 +306,7 @@ class EventEmbedding(tf.keras.layers.Layer):
         super().__init__(**kwargs)
         self.item, self.level, self.feedback, self.user = item, level, feedback, user
         self.gap, self.time, self.position = gap, time, position
+        self.negation, self.cross = negation, cross
         self.dropout = tf.keras.layers.Dropout(
             dropout, seed=seed, force_generator=True, dtype=self._dtype_policy
         )
@@ -320,7 +328,8 @@ class EventEmbedding(tf.keras.layers.Layer):
         """
         # Only the item part is dropped: levels, gaps and times are few channels that each say
         # something of their own.
-        parts = [self.dropout(self.item(event.item, item_weights), training=training)]
+        item = self.dropout(self.item(event.item, item_weights), training=training)
+        parts = [item if self.negation is None else self.negation(item, event.feedback)]
         for layer, value in (
             (self.level, event.level),
             (self.feedback, event.feedback),
@@ -331,4 +340,5 @@ class EventEmbedding(tf.keras.layers.Layer):
         ):
             if layer is not None:
                 parts.append(tf.cast(layer(value), self.compute_dtype))
-        return tf.concat(parts, axis=-1)
+        x = tf.concat(parts, axis=-1)
+        return x if self.cross is None else self.cross(x)

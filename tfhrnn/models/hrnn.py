@@ -28,7 +28,9 @@ from tfhrnn.layers.embeddings import (
     TimeBumps,
     UserEmbedding,
 )
+from tfhrnn.layers.input_cross import InputCross
 from tfhrnn.layers.losses import Targets, chunked_ranks, seen_mask
+from tfhrnn.layers.negation import Negation
 from tfhrnn.layers.rating import RatingHead, RatingTask
 from tfhrnn.layers.read_out import ReadOut
 from tfhrnn.layers.sampled_losses import loss_options_of, make_loss
@@ -112,6 +114,12 @@ class HRNN(tfrs.models.Model):
             if config.time_bumps
             else None,
             position=PositionInput() if config.position_input else None,
+            negation=Negation(config.negative_below(facts.feedback_mean))
+            if config.negate_below
+            else None,
+            cross=InputCross(config.input_cross, rank=config.input_cross_rank, seed=seed + 1000)
+            if config.input_cross
+            else None,
             dropout=config.embedding_dropout,
             seed=seed + 5,
             name="event",
