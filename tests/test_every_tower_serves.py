@@ -29,10 +29,15 @@ def make(log: EventLog, name: str, **settings: Any) -> tuple[Any, Any]:
     return config, model
 
 
-@pytest.mark.parametrize("name", TOWER_NAMES)
-def test_what_is_served_is_what_is_judged(tiny_log: EventLog, name: str) -> None:
-    config, model = make(tiny_log, name)
+@pytest.mark.parametrize(
+    ("name", "form"),
+    [*((name, "scalar") for name in TOWER_NAMES), ("gru", "level"), ("gru", "item")],
+)
+def test_what_is_served_is_what_is_judged(tiny_log: EventLog, name: str, form: str) -> None:
+    config, model = make(tiny_log, name, seen_bias_form=form, seen_items=8)
     rng = np.random.default_rng(1)
+    bias = model.decoder.raw_seen_bias
+    bias.assign(bias + rng.normal(size=bias.shape))
     for variable in model.tower.trainable_variables:
         variable.assign(variable + 0.1 * rng.normal(size=variable.shape))
         if variable.constraint is not None:

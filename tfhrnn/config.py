@@ -26,6 +26,7 @@ LossName = Literal["full_softmax", "sampled_softmax", "in_batch", "bpr_max", "gb
 LOSS_NAMES: tuple[str, ...] = get_args(LossName)
 RatingTraining = Literal["none", "joint", "detached"]
 MixRule = Literal["item", "update", "beta", "bernoulli", "fixed"]
+SeenBiasForm = Literal["scalar", "level", "item"]
 
 
 def _check(ok: bool, name: str, value: object, expected: str) -> None:
@@ -69,6 +70,8 @@ class ModelConfig:
         tower, or detached, so that it changes nothing about the recommendations.
       seen_bias: learn one scalar added to the logits of items among the user's last `seen_items`
         distinct ones.
+      seen_bias_form: what has a seen-item bias of its own: nothing (one scalar for all), each level
+        of the gap that follows, or each item.
       seen_items: how many distinct items that set holds; fixed, so that a served state has a
         bounded size.
       mix_rule: how λ is drawn in training: uniform per item, uniform and one per update, U-shaped
@@ -102,6 +105,7 @@ class ModelConfig:
     history: bool = True
     rating: RatingTraining = "none"
     seen_bias: bool = False
+    seen_bias_form: SeenBiasForm = "scalar"
     seen_items: int = 512
     mix_rule: MixRule = "item"
     mix: float = 0.5
@@ -180,7 +184,7 @@ class TrainingConfig:
         item alone.
       unknown_rate: share of input ids replaced by the unknown item, so that its embedding is
         trained.
-      seen_bias_rate: the seen-item scalar's learning rate as a multiple of the others'.
+      seen_bias_rate: the seen-item bias's learning rate as a multiple of the others'.
       rating_weight: what the ranking head's loss counts beside the softmax's.
       seed: of users' order, ties, weights, dropout and λ.
     """

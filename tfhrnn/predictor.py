@@ -66,6 +66,7 @@ class Predictor(tf.Module):
         self.seen_bias = tf.Variable(
             0.0 if seen_bias is None else seen_bias, trainable=False, name="seen_bias"
         )
+        self.seen_bias_is_of_levels = seen_bias is not None and config.seen_bias_form == "level"
         # The model is kept out of the module's attributes (a lambda is not tracked), so that saving
         # writes variables and our graph instead of every layer's own functions.
         self._model = lambda: model
@@ -250,7 +251,11 @@ class Predictor(tf.Module):
         hidden = tf.cast(tf.gather(y, length + flush, batch_dims=1), tf.float32)  # [batch, units]
         seen = self._seen(index, given)
         scores = tf.matmul(hidden, self.weights, transpose_b=True) + self.bias
-        scores += self.seen_bias * tf.cast(seen, tf.float32)
+        seen_bias = tf.convert_to_tensor(self.seen_bias)
+        if self.seen_bias_is_of_levels:
+            asked = tf.gather(events.level, length, batch_dims=1)
+            seen_bias = tf.gather(seen_bias, asked)[:, tf.newaxis]
+        scores += seen_bias * tf.cast(seen, tf.float32)
         return hidden, tf.nn.log_softmax(scores), seen
 
     def _events(

@@ -83,6 +83,18 @@ def test_gradients_are_those_through_the_whole_matrix() -> None:
         np.testing.assert_allclose(tf.convert_to_tensor(one), other, rtol=1e-4, atol=1e-5)
 
 
+@pytest.mark.parametrize("form", ["item", "step"])
+def test_a_bias_of_each_item_or_step_counts_where_that_is_seen(form: str) -> None:
+    beta = RANDOM.normal(size=ITEMS if form == "item" else (LANES, WINDOW)).astype(np.float32)
+    given = scorer(seen_bias=beta)
+    mask = (whole() - whole(False)) / BETA
+    wide = beta if form == "item" else beta[..., np.newaxis]
+    flat = (whole(False) + wide * mask).reshape(-1, ITEMS)
+    np.testing.assert_allclose(given.shared(tf.constant(SHARED)), flat[:, SHARED], rtol=1e-5)
+    wanted = np.take_along_axis(flat, OWN.reshape(-1, 2), axis=1)
+    np.testing.assert_allclose(given.own(tf.constant(OWN)), wanted, rtol=1e-5)
+
+
 def test_the_item_matrix_gets_a_sparse_gradient() -> None:
     weights = tf.Variable(WEIGHTS)
     with tf.GradientTape() as tape:

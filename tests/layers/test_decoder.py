@@ -108,8 +108,24 @@ def test_the_seen_scalar_moves_rate_times_as_far() -> None:
     assert moved[1] == pytest.approx(8 * moved[0], rel=1e-4)
 
 
+@pytest.mark.parametrize(("form", "shape"), [("scalar", []), ("level", [5]), ("item", [4])])
+def test_every_form_of_the_seen_bias_starts_alike(form: str, shape: list[int]) -> None:
+    decoder = Decoder(
+        3, features=FEATURES, seen_bias=-8.0, seen_bias_rate=4.0, seen_bias_form=form, levels=5
+    )
+    decoder.build()
+    np.testing.assert_array_equal(decoder.seen_bias, np.full(shape, -8.0, np.float32))
+    decoder.raw_seen_bias.assign(np.arange(np.prod(shape, dtype=int)).reshape(shape))
+    found = decoder.seen_bias_at(tf.constant([[4, 0, 0], [1, 2, 3]]))
+    by_level = [[16, 0, 0], [4, 8, 12]]  # four times the level
+    wanted = {"scalar": 0, "level": by_level, "item": [0, 4, 8, 12]}
+    np.testing.assert_array_equal(found, wanted[form])
+
+
 def test_config_rebuilds_the_layer() -> None:
-    decoder = make(seen_bias=-3.0, seen_bias_rate=8.0, mix=0.2, mix_rule="update")
+    decoder = make(
+        seen_bias=-3.0, seen_bias_rate=8.0, seen_bias_form="item", mix=0.2, mix_rule="update"
+    )
     again = Decoder.from_config(decoder.get_config())
     again.build()
     again.set_weights(decoder.get_weights())

@@ -51,7 +51,8 @@ def plain(leaves: list[Any], given: dict[str, Any]) -> Any:
         for column, first, end in rows:
             if column >= 0:
                 mask[lane, first:end, column] = 1
-    scores = tf.einsum("lwu,iu->lwi", hidden, weights) + bias + seen_bias * mask
+    beta = seen_bias[..., tf.newaxis] if seen_bias.shape.rank == 2 else seen_bias
+    scores = tf.einsum("lwu,iu->lwi", hidden, weights) + bias + beta * mask
     log_p = tf.nn.log_softmax(scores)
     items, count = given["targets"].items.numpy(), given["targets"].count.numpy()
     share = (np.arange(3) < count[..., None]) / count[..., None]
@@ -59,8 +60,18 @@ def plain(leaves: list[Any], given: dict[str, Any]) -> Any:
     return -tf.reduce_sum(log_p * tf.constant(onehot, tf.float32), axis=-1)
 
 
-def test_value_and_gradient_are_those_of_the_whole_softmax() -> None:
-    given = world()
+def betas(seed: int = 7) -> dict[str, Any]:
+    """One seen-item bias, one an item, one a step."""
+    rng = np.random.default_rng(seed)
+    return {
+        name: tf.constant(rng.normal(-1.5, 1, shape), tf.float32)
+        for name, shape in (("scalar", []), ("item", [ITEMS]), ("step", [LANES, WINDOW]))
+    }
+
+
+@pytest.mark.parametrize("form", ["scalar", "item", "step"])
+def test_value_and_gradient_are_those_of_the_whole_softmax(form: str) -> None:
+    given = {**world(), "seen_bias": betas()[form]}
     leaves = [given[name] for name in ("hidden", "weights", "bias", "seen_bias")]
     with tf.GradientTape(persistent=True) as tape:
         tape.watch(leaves)
@@ -85,7 +96,8 @@ def smoothed(given: dict[str, Any], share: float) -> tuple[float, dict[str, Any]
         for column, first, end in rows:
             if column >= 0:
                 mask[lane, first:end, column] = 1
-    scores = hidden @ weights.T + bias + float(given["seen_bias"]) * mask
+    beta = given["seen_bias"].numpy().astype(np.float64)
+    scores = hidden @ weights.T + bias + (beta[..., None] if beta.ndim == 2 else beta) * mask
     log_p = scores - np.log(np.exp(scores).sum(-1, keepdims=True))
     wanted = np.full(scores.shape, share / ITEMS)
     items, count = given["targets"].items.numpy(), given["targets"].count.numpy()
@@ -98,7 +110,7 @@ def smoothed(given: dict[str, Any], share: float) -> tuple[float, dict[str, Any]
         "hidden": slope @ weights,
         "weights": np.einsum("lwi,lwu->iu", slope, hidden),
         "bias": slope.sum((0, 1)),
-        "seen_bias": (slope * mask).sum(),
+        "seen_bias": (slope * mask).sum(axis=((0, 1, 2), (0, 1), 2)[beta.ndim]),
     }
 
 
@@ -110,9 +122,11 @@ MODES: dict[str, Any] = {
 
 
 @pytest.mark.parametrize("mode", MODES)
-@pytest.mark.parametrize("share", [0.1, 0.9])
-def test_smoothing_is_its_formula_and_reports_the_true_targets(share: float, mode: str) -> None:
-    given = world(8)
+@pytest.mark.parametrize(("share", "form"), [(0.1, "scalar"), (0.9, "item"), (0.5, "step")])
+def test_smoothing_is_its_formula_and_reports_the_true_targets(
+    share: float, form: str, mode: str
+) -> None:
+    given = {**world(8), "seen_bias": betas()[form]}
     value, slopes = smoothed(given, share)
     names = list(slopes)
 
@@ -231,8 +245,9 @@ def test_ranks_count_better_items_and_equal_ones_in_front() -> None:
     np.testing.assert_allclose(log_p[0], tf.nn.log_softmax(bias), rtol=1e-6)
 
 
-def test_ranks_agree_with_the_loss() -> None:
-    given = world(6)
+@pytest.mark.parametrize("form", ["scalar", "item", "step"])
+def test_ranks_agree_with_the_loss(form: str) -> None:
+    given = {**world(6), "seen_bias": betas()[form]}
     target = given["targets"].items[..., 0]
     log_p, ranks = chunked_ranks(
         given["hidden"],
@@ -246,6 +261,35 @@ def test_ranks_agree_with_the_loss() -> None:
     _, nats = chunked_cross_entropy(**{**given, "targets": single})
     np.testing.assert_allclose(-log_p, nats, rtol=1e-5)
     assert np.all((ranks.numpy() >= 0) & (ranks.numpy() < ITEMS))
+
+
+@pytest.mark.parametrize("form", ["item", "step"])
+def test_equal_biases_are_one_bias(form: str) -> None:
+    given = world(8)
+    shape = betas()[form].shape
+    with tf.GradientTape(persistent=True) as tape:
+        one, many = tf.constant(-1.5), tf.fill(shape, -1.5)
+        tape.watch([one, many])
+        alone = chunked_cross_entropy(**{**given, "seen_bias": one})[0]
+        apart = chunked_cross_entropy(**{**given, "seen_bias": many})[0]
+    assert float(alone) == float(apart)
+    slope = tf.reduce_sum(tape.gradient(apart, many))
+    np.testing.assert_allclose(slope, tape.gradient(alone, one), rtol=1e-4)
+
+
+@pytest.mark.parametrize("form", ["item", "step"])
+def test_forms_agree_in_a_compiled_graph_of_unknown_lanes(form: str) -> None:
+    given, beta = {**world(9), "seen_bias": betas()[form]}, betas()[form]
+
+    @tf.function(input_signature=[tf.TensorSpec([None, WINDOW, UNITS]), tf.TensorSpec(None)])
+    def unknown(hidden: Any, seen_bias: Any) -> Any:
+        seen_bias = tf.ensure_shape(seen_bias, [None] * beta.shape.rank)
+        return chunked_cross_entropy(**{**given, "hidden": hidden, "seen_bias": seen_bias})[1]
+
+    compiled = tf.function(lambda: chunked_cross_entropy(**given)[1], jit_compile=True)
+    wanted = chunked_cross_entropy(**given)[1]
+    np.testing.assert_allclose(unknown(given["hidden"], beta), wanted, rtol=1e-5)
+    np.testing.assert_allclose(compiled(), wanted, rtol=1e-5)
 
 
 def test_mask_marks_stays_and_ignores_empty_rows() -> None:

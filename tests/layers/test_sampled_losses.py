@@ -108,6 +108,20 @@ def test_the_sum_is_the_weighted_losses_and_reaches_every_input(name: str) -> No
 
 
 @pytest.mark.parametrize("name", LOSSES)
+def test_a_seen_bias_of_each_item_or_step_reaches_the_loss(name: str) -> None:
+    given = world(1)
+    total, losses, slopes = judged(fixed(name), given)
+    for shape in ([ITEMS], [LANES, WINDOW]):
+        # Equal ones are one bias, and what they feel adds up to what it felt.
+        equal = {**given, "seen_bias": tf.fill(shape, -1.5)}
+        same, apart, felt = judged(fixed(name), equal)
+        np.testing.assert_allclose(apart, losses, rtol=1e-5)
+        assert float(same) == pytest.approx(float(total), rel=1e-5)
+        assert felt[-1].shape == shape
+        np.testing.assert_allclose(tf.reduce_sum(felt[-1]), slopes[-1], rtol=1e-3, atol=1e-5)
+
+
+@pytest.mark.parametrize("name", LOSSES)
 def test_gradients_are_the_slopes_of_the_sum(name: str) -> None:
     given = world(2)
     loss = fixed(name)

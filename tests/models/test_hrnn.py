@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from typing import Any
 
 import numpy as np
@@ -33,6 +34,10 @@ CONFIGS = {
         seen_items=5,
     ),
 }
+CONFIGS |= {
+    f"seen bias by {form}": dataclasses.replace(CONFIGS["best"], seen_bias_form=form)
+    for form in ("level", "item")
+}
 
 
 def make(log: EventLog, config: ModelConfig, lanes: int = 4) -> HRNN:
@@ -50,6 +55,10 @@ def windows(log: EventLog, config: ModelConfig, lanes: int = 4, **options: Any) 
 def test_judging_is_the_log_softmax_of_all_scores(tiny_log: EventLog, name: str) -> None:
     config = CONFIGS[name]
     model = make(tiny_log, config)
+    if config.seen_bias:
+        model.decoder.build()
+        bias = model.decoder.raw_seen_bias
+        bias.assign(bias + np.linspace(-1, 1, bias.shape.num_elements()).reshape(bias.shape))
     first = Batch(*map(tf.constant, next(iter(windows(tiny_log, config).batches()))))
     whole = model(first).numpy()
     np.testing.assert_allclose(np.exp(whole).sum(-1), 1, rtol=1e-4)

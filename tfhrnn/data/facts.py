@@ -33,7 +33,7 @@ class TrainingFacts:
       last_time: Unix seconds of the last one.
       median_gap: seconds, the middle gap between a user's events.
       user_width: width of the encoded user features.
-      seen_bias: where the seen-item scalar starts.
+      seen_bias: where the seen-item bias starts.
     """
 
     item_features: npt.NDArray[np.float32]

@@ -71,15 +71,15 @@ class Calibration:
         )
 
     def folded(
-        self, weights: Floats, bias: Floats, log_share: Floats, seen_bias: float = 0.0
-    ) -> tuple[Floats, Floats, float]:
+        self, weights: Floats, bias: Floats, log_share: Floats, seen_bias: float | Floats = 0.0
+    ) -> tuple[Floats, Floats, float | Floats]:
         """An item matrix whose plain softmax is calibrated, so that what serves need not change.
 
         Args:
           weights: `[items, units]`.
           bias: `[items]`.
           log_share: `[items]`.
-          seen_bias: the seen-item scalar.
+          seen_bias: the seen-item bias, of any form.
 
         Returns:
           The same three for scores scale · s_j + popularity · log share_j.

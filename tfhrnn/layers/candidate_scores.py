@@ -28,7 +28,7 @@ class Scorer(NamedTuple):
       weights: `[items, units]`.
       bias: `[items]`.
       stays: `[lanes, entries, 3]` as in `seen_mask`, or None.
-      seen_bias: scalar β, or None for 0.
+      seen_bias: β, a scalar, `[items]` or `[lanes, window]`, or None for 0.
     """
 
     hidden: tf.Tensor
@@ -56,6 +56,13 @@ class Scorer(NamedTuple):
             return None
         return self.stays
 
+    def _beta(self, items: tf.Tensor) -> tf.Tensor:
+        """Float32 β of columns `[n]` or `[tokens, n]`, to be multiplied with `[tokens, n]`."""
+        beta = tf.cast(self.seen_bias, tf.float32)
+        if beta.shape.rank == 1:
+            return tf.gather(beta, items)
+        return by_token(beta)[:, tf.newaxis] if beta.shape.rank == 2 else beta
+
     def shared_offset(self, items: tf.Tensor) -> tf.Tensor:
         """What is added to w_j·h for items that all tokens share: b_j + β·seen_j.
 
@@ -74,7 +81,7 @@ class Scorer(NamedTuple):
             window=self.hidden.shape[1] or tf.shape(self.hidden)[1],
             num_items=self.weights.shape[0] or tf.shape(self.weights)[0],
         )
-        return offset + tf.cast(self.seen_bias, tf.float32) * by_token(mask)
+        return offset + self._beta(items) * by_token(mask)
 
     def shared(self, items: tf.Tensor) -> tf.Tensor:
         """Scores `[tokens, n]` of `[n]` columns at every token."""
@@ -89,7 +96,7 @@ class Scorer(NamedTuple):
         if self._seen is None:
             return scores
         mask = seen_targets(self._seen, items)
-        return scores + tf.cast(self.seen_bias, tf.float32) * by_token(mask)
+        return scores + self._beta(by_token(items)) * by_token(mask)
 
 
 class Positives(NamedTuple):

@@ -26,8 +26,10 @@ class Decoder(tf.keras.layers.Layer):
       mix_rule: "item" draws λ_j ~ U(0, 1) for each item, "update" one for all, "beta" λ_j ~
         Beta(½, ½), "bernoulli" 0 or 1 with equal chance, "fixed" always takes `mix`.
       log_popularity: `[items]` float32 start of the ID bias b_j.
-      seen_bias: start of the seen-item scalar; None leaves it out.
-      seen_bias_rate: multiplies the scalar's learning rate.
+      seen_bias: start of the seen-item bias β; None leaves it out.
+      seen_bias_rate: multiplies its learning rate.
+      seen_bias_form: "scalar" learns one β, "level" one of each gap level, "item" one of each item.
+      levels: how many gap levels there are, the start level included; of "level" alone.
       seed: of weights and λ.
 
     Source: Ma and Narayanaswamy, section 2.
@@ -44,12 +46,15 @@ class Decoder(tf.keras.layers.Layer):
         log_popularity: npt.NDArray[np.float32] | None = None,
         seen_bias: float | None = None,
         seen_bias_rate: float = 1.0,
+        seen_bias_form: str = "scalar",
+        levels: int = 1,
         seed: int | None = None,
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
         self.units, self.mix, self.mix_rule, self.seed = units, mix, mix_rule, seed
         self.seen_bias_start, self.seen_bias_rate = seen_bias, seen_bias_rate
+        self.seen_bias_form, self.levels = seen_bias_form, levels
         self._features = np.asarray(features, np.float32)
         self.num_items, self.has_features = len(features), self._features.shape[1] > 0
         self._cold = np.zeros(self.num_items, bool) if cold is None else np.asarray(cold, bool)
@@ -98,18 +103,39 @@ class Decoder(tf.keras.layers.Layer):
         if self.seen_bias_start is not None:
             raw = self.seen_bias_start / self.seen_bias_rate
             self.raw_seen_bias = self.add_weight(
-                "seen_bias", [], initializer=tf.keras.initializers.Constant(raw)
+                "seen_bias",
+                {"scalar": [], "level": [self.levels], "item": [self.num_items]}[
+                    self.seen_bias_form
+                ],
+                initializer=tf.keras.initializers.Constant(raw),
             )
         super().build(_)
 
     @property
     def seen_bias(self) -> tf.Tensor | None:
-        """The scalar added to seen items' scores, float32; None where it is left out."""
+        """β, what is added to seen items' scores, float32; None where it is left out.
+
+        A scalar, `[levels]` or `[items]`, by `seen_bias_form`.
+        """
         if self.seen_bias_start is None:
             return None
         # Adam's step does not depend on a gradient's size, so scaling the variable scales its
         # learning rate.
         return tf.cast(self.raw_seen_bias, tf.float32) * self.seen_bias_rate
+
+    def seen_bias_at(self, level: tf.Tensor) -> tf.Tensor | None:
+        """β where the levels of the gaps that follow are known, as the losses take it.
+
+        Args:
+          level: `[lanes, window]` int32.
+
+        Returns:
+          A scalar, `[items]`, or of the form "level" `[lanes, window]`; None where it is left out.
+        """
+        beta = self.seen_bias
+        if beta is None or self.seen_bias_form != "level":
+            return beta
+        return tf.gather(beta, level)
 
     def draw_mix(self) -> tf.Tensor:
         """λ for one update of training: `[items]` float32."""
@@ -186,6 +212,8 @@ class Decoder(tf.keras.layers.Layer):
             "log_popularity": None if start is None else np.asarray(start).tolist(),
             "seen_bias": self.seen_bias_start,
             "seen_bias_rate": self.seen_bias_rate,
+            "seen_bias_form": self.seen_bias_form,
+            "levels": self.levels,
             "seed": self.seed,
         }
         return {**super().get_config(), **own}

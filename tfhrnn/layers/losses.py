@@ -1,6 +1,7 @@
 """The exact softmax over all items, in chunks, so that `[tokens, items]` is never held.
 
-−log p(target) = log Σ_j exp(s_j) − s_target, s_j = w_j·h + b_j + β·seen_j. Lanes are taken a few at
+−log p(target) = log Σ_j exp(s_j) − s_target, s_j = w_j·h + b_j + β·seen_j, where β is one number,
+one of each item or one of each step. Lanes are taken a few at
 a time, and a chunk leaves its part of the gradient behind, so that its scores are computed once.
 Where several tied items share a target, s_target is their mean. The seen term marks the items among
 a user's last distinct ones; it comes as stays (item, from step, to step), so that a window costs
@@ -61,7 +62,10 @@ def seen_mask(stays: tf.Tensor, window: int | tf.Tensor, num_items: int | tf.Ten
 def _scores(
     hidden: tf.Tensor, weights: tf.Tensor, bias: tf.Tensor, stays: tf.Tensor, seen_bias: tf.Tensor
 ) -> tuple[tf.Tensor, tf.Tensor | None]:
-    """A chunk's float32 scores `[lanes · window, items]`, and its seen mask if it has stays."""
+    """A chunk's float32 scores `[lanes · window, items]`, and its seen mask if it has stays.
+
+    β is a scalar, `[items]`, or `[lanes · window, 1]`.
+    """
     lanes, window, units = (n or tf.shape(hidden)[at] for at, n in enumerate(hidden.shape))
     scores = (
         tf.cast(tf.matmul(tf.reshape(hidden, [-1, units]), weights, transpose_b=True), tf.float32)
@@ -108,8 +112,27 @@ def _mean_scores(
     column, first, end = (part[:, tf.newaxis] for part in tf.unstack(stays, axis=-1))
     step = tf.range(tf.shape(hidden)[1])[:, tf.newaxis]
     held = (column >= 0) & (first <= step) & (step < end)  # [lanes, window, entries]
-    seen = tf.reduce_sum(tf.cast(held, tf.float32), axis=-1)
-    return means + tf.reduce_mean(bias) + seen_bias * seen / tf.cast(tf.size(bias), tf.float32)
+    held = tf.cast(held, tf.float32)
+    if seen_bias.shape.rank == 1:
+        seen = tf.reduce_sum(held * tf.gather(seen_bias, tf.maximum(column, 0)), axis=-1)
+    else:
+        seen = seen_bias * tf.reduce_sum(held, axis=-1)
+    return means + tf.reduce_mean(bias) + seen / tf.cast(tf.size(bias), tf.float32)
+
+
+def _beta_in_groups(beta: tf.Tensor, groups: int | tf.Tensor, size: int) -> tf.Tensor:
+    """β of each chunk as `_scores` takes it, `[groups, ...]`."""
+    if beta.shape.rank == 2:
+        return tf.reshape(beta, [groups, size * (beta.shape[1] or tf.shape(beta)[1]), 1])
+    return tf.broadcast_to(beta[tf.newaxis], tf.concat([[groups], tf.shape(beta)], axis=0))
+
+
+def _slope_of_beta(slope: tf.Tensor, mask: tf.Tensor, beta: tf.Tensor) -> tf.Tensor:
+    """What a chunk's scores' slopes `[tokens, items]` say of its β, in the shape of β."""
+    if beta.shape.rank == 0:
+        return tf.reduce_sum(slope * mask)
+    per_step = beta.shape.rank == 2
+    return tf.reduce_sum(slope * mask, axis=1 if per_step else 0, keepdims=per_step)
 
 
 def chunked_cross_entropy(
@@ -137,7 +160,7 @@ def chunked_cross_entropy(
       targets: whose scores are to be high.
       weight: `[lanes, window]` float32, what a step counts in the sum; no gradient flows to it.
       stays: `[lanes, entries, 3]`, see `seen_mask`; none if left out.
-      seen_bias: scalar β; 0 if left out.
+      seen_bias: β, a scalar, `[items]` or `[lanes, window]`; 0 if left out.
       label_smoothing: ε, the share of a target spread evenly over all items.
 
     Returns:
@@ -162,13 +185,15 @@ def chunked_cross_entropy(
             _in_groups(x, groups, size)
             for x in (hidden, stays, targets.items, targets.count, weight)
         ]
+        betas = _beta_in_groups(beta, groups, size)
+        per_step = beta.shape.rank == 2
 
         def body(
             i: tf.Tensor, nats: tf.TensorArray, slopes: tf.TensorArray, *sums: tf.Tensor
         ) -> tuple:
             hidden_, stays_, items_, count_, weight_ = (x[i] for x in split)
             factor = tf.reshape(weight_, [-1, 1])
-            scores, mask = _scores(hidden_, weights, bias, stays_, beta)
+            scores, mask = _scores(hidden_, weights, bias, stays_, betas[i])
             columns, share = _target_places(items_, count_)
             normalizer = tf.reduce_logsumexp(scores, axis=1, keepdims=True)
             target = tf.reduce_sum(share * tf.gather(scores, columns, batch_dims=1), axis=1)
@@ -190,7 +215,11 @@ def chunked_cross_entropy(
             d_weights += tf.cast(tf.matmul(low, flat, transpose_a=True), tf.float32)
             d_bias += tf.reduce_sum(slope, axis=0)
             if mask is not None:
-                d_beta += tf.reduce_sum(slope * mask)
+                d_beta_ = _slope_of_beta(slope, mask, betas[i])
+                if per_step:
+                    d_beta = tf.tensor_scatter_nd_update(d_beta, [[i]], d_beta_[tf.newaxis])
+                else:
+                    d_beta += d_beta_
             return i + 1, nats, slopes, d_weights, d_bias, d_beta, spread
 
         _, nats, slopes, d_weights, d_bias, d_beta, spread = tf.while_loop(
@@ -202,7 +231,7 @@ def chunked_cross_entropy(
                 tf.TensorArray(hidden.dtype, groups),
                 tf.zeros(tf.shape(weights)),
                 tf.zeros_like(bias),
-                tf.zeros_like(beta),
+                tf.zeros_like(betas if per_step else beta),
                 tf.constant(0.0),  # what smoothing takes from the targets' scores
             ),
             parallel_iterations=1,
@@ -215,7 +244,7 @@ def chunked_cross_entropy(
                 d_hidden * tf.cast(upstream, hidden.dtype),
                 tf.cast(d_weights * upstream, weights.dtype),
                 d_bias * upstream,
-                d_beta * upstream,
+                tf.reshape(d_beta, tf.shape(beta)) * upstream,
             )
 
         total = tf.reduce_sum(nats * weight)
@@ -260,8 +289,8 @@ def chunked_ranks(
     groups = (hidden.shape[0] or tf.shape(hidden)[0]) // size
 
     def rank(parts: tuple[tf.Tensor, ...]) -> tuple[tf.Tensor, tf.Tensor]:
-        hidden_, target_, stays_ = parts
-        scores, _ = _scores(hidden_, weights, bias, stays_, beta)
+        hidden_, target_, stays_, beta_ = parts
+        scores, _ = _scores(hidden_, weights, bias, stays_, beta_)
         target_ = tf.reshape(target_, [-1, 1])
         own = tf.gather(scores, target_, batch_dims=1)
         before = tf.range(tf.shape(scores)[1])[tf.newaxis] < target_
@@ -271,7 +300,10 @@ def chunked_ranks(
 
     log_p, ranks = tf.map_fn(
         rank,
-        tuple(_in_groups(x, groups, size) for x in (hidden, target, stays)),
+        (
+            *(_in_groups(x, groups, size) for x in (hidden, target, stays)),
+            _beta_in_groups(beta, groups, size),
+        ),
         fn_output_signature=(tf.TensorSpec([None], tf.float32), tf.TensorSpec([None], tf.int32)),
         parallel_iterations=1,
     )

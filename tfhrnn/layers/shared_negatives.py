@@ -94,7 +94,7 @@ class SharedNegatives(tf.Module):
           targets: whose scores are to be high.
           weight: `[lanes, window]` float32, what a step counts; no gradient flows to it.
           stays: `[lanes, entries, 3]`, see `seen_mask`; none if left out.
-          seen_bias: scalar β; 0 if left out.
+          seen_bias: β, a scalar, `[items]` or `[lanes, window]`; 0 if left out.
 
         Returns:
           Scalar Σ weight · loss, with gradients to hidden, weights, bias and seen_bias; and the

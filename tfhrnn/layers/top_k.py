@@ -49,7 +49,7 @@ class Marks(NamedTuple):
 
     Attributes:
       seen: columns to whose scores `seen_bias` is added; None for none.
-      seen_bias: scalar β.
+      seen_bias: β, a scalar or `[batch, 1]`.
       excluded: columns not to be answered, after the normaliser is taken; None for none.
     """
 

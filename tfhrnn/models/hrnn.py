@@ -53,7 +53,7 @@ class HRNN(tfrs.models.Model):
       facts: from the training users.
       lanes: lanes of the batches given to `fit`; scoring takes any number.
       seed: of weights, dropout and λ.
-      seen_bias_rate: the seen-item scalar's learning rate as a multiple of the others'.
+      seen_bias_rate: the seen-item bias's learning rate as a multiple of the others'.
       loss: the training loss's name in `tfhrnn.layers.make_loss`.
       loss_options: its own options, as text.
       label_smoothing: share of each target spread over all items; only "full_softmax" takes it.
@@ -88,6 +88,8 @@ class HRNN(tfrs.models.Model):
             log_popularity=np.log(shares).astype(np.float32),
             seen_bias=facts.seen_bias if config.seen_bias else None,
             seen_bias_rate=seen_bias_rate,
+            seen_bias_form=config.seen_bias_form,
+            levels=config.start_level + 1,
             seed=seed,
             name="decoder",
         )
@@ -232,9 +234,12 @@ class HRNN(tfrs.models.Model):
             tf.cast(tf.einsum("lwu,iu->lwi", hidden, tf.cast(weights, hidden.dtype)), tf.float32)
             + bias
         )
-        if self.decoder.seen_bias is not None:
+        seen_bias = self.decoder.seen_bias_at(batch.level)
+        if seen_bias is not None:
             mask = seen_mask(self._stays(batch), tf.shape(batch.item)[1], self.decoder.num_items)
-            scores += self.decoder.seen_bias * mask
+            scores += (
+                seen_bias[..., tf.newaxis] if seen_bias.shape.rank == 2 else seen_bias
+            ) * mask
         return tf.nn.log_softmax(scores), state
 
     def judge(self, batch: Any, state: State) -> tuple[tf.Tensor, tf.Tensor, State]:
@@ -247,7 +252,7 @@ class HRNN(tfrs.models.Model):
     ) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor, State]:
         """As `judge`, with the hidden states `[lanes, window, units]` before the last."""
         hidden, state, (weights, bias) = self.hidden(batch, state)
-        seen_bias = self.decoder.seen_bias
+        seen_bias = self.decoder.seen_bias_at(batch.level)
         stays = None if seen_bias is None else self._stays(batch)
         log_p, ranks = chunked_ranks(
             hidden,
@@ -266,7 +271,7 @@ class HRNN(tfrs.models.Model):
             hidden, state, (weights, bias) = self.hidden(
                 inputs, tuple(self.carried), mix=mix, training=True
             )
-            seen_bias = self.decoder.seen_bias
+            seen_bias = self.decoder.seen_bias_at(inputs.level)
             total, nats = self.training_loss(
                 hidden,
                 weights,
