@@ -46,6 +46,16 @@ def test_text_is_parsed_by_the_fields_type() -> None:
         ({"seed": "-1"}, "seed: got -1"),
         ({"weight_decay": "-0.1"}, "weight_decay: got -0.1"),
         ({"unknown_rate": "1"}, "unknown_rate: got 1.0"),
+        ({"recency_half_life": "0"}, "recency_half_life: got 0.0, expected a share"),
+        ({"cold_max_events": "-1"}, "cold_max_events: got -1, expected 0 or more"),
+        (
+            {
+                "min_user_history_length_percentile": ".9",
+                "max_user_history_length_percentile": ".5",
+            },
+            r"got \(0.9, 0.5\), expected shares in \[0, 1\], the first not above the second",
+        ),
+        ({"units": "8", "hidden_dimension": "9"}, "units: got it as units and as hidden_dimension"),
         ({"clip_norm": "-1"}, "clip_norm: got -1.0, expected 0 or a positive number"),
         ({"label_smoothing": "1"}, r"label_smoothing: got 1.0, expected a share in \[0, 1\)"),
         (

@@ -261,6 +261,32 @@ def test_thresholds_are_the_logs_unless_given(
     assert thresholds(HRNNRecommender(config), "c") == (7,)
 
 
+def test_users_of_odd_lengths_are_left_out_of_training_alone(
+    tiny_log: EventLog, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    trained_on: list[Any] = []
+    monkeypatch.setattr("tfhrnn.recommender.train", lambda *given, **_: trained_on.append(given))
+    low, high = "min_user_history_length_percentile", "max_user_history_length_percentile"
+    for name, settings in {"all": {}, "some": {low: 0.2, high: "0.8"}}.items():
+        recommender = small(**settings).fit(tiny_log, run=tmp_path / name)
+        assert recommender.run is not None
+    (_, _, everyone, watched), (run, _, kept, watched_too) = trained_on
+    lengths = np.diff(tiny_log.offsets)
+    # 29 training users: the 6th shortest and the 24th shortest stay, 5.8 and 23.2 rounded up.
+    ordered = np.sort(lengths[everyone])
+    assert len(everyone) == 29 and ordered[0] < ordered[5] and ordered[23] < ordered[-1]
+    wanted = [u for u in everyone if ordered[5] <= lengths[u] <= ordered[23]]
+    assert kept.tolist() == wanted and len(kept) < len(everyone)
+    np.testing.assert_array_equal(watched, watched_too)
+    # What the model takes from its training users, it takes from those alone.
+    counts = np.bincount(
+        np.concatenate([tiny_log.item[tiny_log.events_of(user)] for user in wanted]), minlength=32
+    )
+    np.testing.assert_array_equal(run.facts.item_counts, counts[2:])
+    protocols = [(tmp_path / name / "protocol.json").read_text() for name in ("all", "some")]
+    assert protocols[0] == protocols[1]
+
+
 def test_a_temporary_run_goes_with_its_recommender(
     tiny_log: EventLog, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -17,7 +17,14 @@ from tfhrnn.data.facts import training_facts
 from tfhrnn.data.split import Part, split_users
 from tfhrnn.errors import RunError
 from tfhrnn.run_folder import RunFolder
-from tfhrnn.training import COLUMNS, build_optimizer, learning_rate, load_model, train
+from tfhrnn.training import (
+    COLUMNS,
+    build_optimizer,
+    build_windows,
+    learning_rate,
+    load_model,
+    train,
+)
 
 SETTINGS = {
     "units": 6,
@@ -89,8 +96,6 @@ def test_metrics_have_a_row_an_epoch_and_the_best_weights_are_used(
     model = train(run, tiny_log, users, watched, verbose=0)
     found = run.epochs()
     assert tuple(found.columns) == COLUMNS and found["epoch"].to_list() == [1, 2, 3]
-    from tfhrnn.training import build_windows
-
     given = build_windows(run.config, tiny_log, watched, training=False)
     value = model.evaluate(given.dataset(), verbose=0, return_dict=True)["perplexity"]
     assert value == pytest.approx(found["val_perplexity"].to_numpy().min(), rel=1e-5)
@@ -167,6 +172,25 @@ def test_without_decay_a_still_matrix_stays() -> None:
     matrix = tf.Variable([1.0], name="id_weights")
     optimizer.apply_gradients([(tf.zeros([1]), matrix)])
     assert float(matrix[0]) == 1.0
+
+
+def test_recent_targets_weigh_more_in_training_alone(tiny_log: EventLog) -> None:
+    config = preset("best", {**SETTINGS, "recency_mask": "true", "recency_half_life": "0.5"})
+    users = np.arange(5, 30)
+    times = np.concatenate([tiny_log.time[tiny_log.events_of(user)] for user in users])
+    given = build_windows(config, tiny_log, users, training=True, flush_steps=1)
+    plain = build_windows(preset("best", SETTINGS), tiny_log, users, training=True, flush_steps=1)
+    seen = 0
+    for ours, theirs in zip(given.batches(), plain.batches(), strict=True):
+        # Half the range older is half the weight.
+        age = (times.max() - ours.query_time) / (times.max() - times.min())
+        np.testing.assert_allclose(ours.weight, theirs.weight * 0.25**age, rtol=1e-6)
+        seen += int((theirs.weight > 0).sum())
+        for field, other in zip(ours._replace(weight=0), theirs._replace(weight=0), strict=True):
+            np.testing.assert_array_equal(field, other)
+    assert seen == len(times)
+    judged = build_windows(config, tiny_log, users, training=False)
+    assert {float(w) for batch in judged.batches() for w in np.unique(batch.weight)} == {0.0, 1.0}
 
 
 def test_decay_spares_biases_and_scalars() -> None:

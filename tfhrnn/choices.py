@@ -8,6 +8,7 @@ from typing import Any
 from tfhrnn.config import ModelConfig, TrainingConfig
 from tfhrnn.layers.sampled_losses import LOSSES
 from tfhrnn.layers.towers import TOWERS
+from tfhrnn.personalize import HYPERPARAMETERS
 from tfhrnn.presets import PRESET_LINES, PRESETS
 
 
@@ -24,6 +25,9 @@ def choices() -> dict[str, dict[str, str]]:
         "losses (--set loss=NAME)": {name: _first_line(kind) for name, kind in LOSSES.items()},
         "model settings (--set NAME=VALUE)": _attributes(ModelConfig),
         "training settings (--set NAME=VALUE)": _attributes(TrainingConfig),
+        "Amazon Personalize's names (--set NAME=VALUE)": {
+            name: parameter.line() for name, parameter in HYPERPARAMETERS.items()
+        },
     }
 
 

@@ -29,6 +29,7 @@ from tfhrnn.data.sessions import (
 from tfhrnn.data.summary import print_summary, summarize
 from tfhrnn.errors import ConfigError
 from tfhrnn.evaluation.result_table import experiment_table, print_result
+from tfhrnn.personalize import own_names
 from tfhrnn.run_folder import RunFolder
 from tfhrnn.startup import start_tensorflow
 
@@ -57,7 +58,7 @@ def run(arguments: argparse.Namespace) -> None:
 
 def training_settings(arguments: argparse.Namespace) -> dict[str, object]:
     """What `--set` and `--seed` change about the preset."""
-    settings: dict[str, object] = dict(_pairs(arguments.set, "--set"))
+    settings = own_names(dict(_pairs(arguments.set, "--set")))
     if arguments.seed is not None:
         settings["seed"] = arguments.seed
     return settings

@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from typing import Any, Literal, get_args, get_origin, get_type_hints
 
 from tfhrnn.errors import ConfigError
+from tfhrnn.personalize import own_names
 from tfhrnn.presets import PRESETS as PRESETS
 
 TowerName = Literal[
@@ -77,6 +78,7 @@ class ModelConfig:
       mix_rule: how λ is drawn in training: uniform per item, uniform and one per update, U-shaped
         (Beta(½, ½)) or 0 or 1 per item, or not at all.
       mix: λ of known items at inference (cold ones take 1), and everywhere if the rule is "fixed".
+      cold_max_events: items with at most that many training events are cold: λ is 1.
       level_width: width of the level embedding.
       feature_width: width of the feedback and user embeddings.
       embedding_dropout: share of input channels dropped.
@@ -109,6 +111,7 @@ class ModelConfig:
     seen_items: int = 512
     mix_rule: MixRule = "item"
     mix: float = 0.5
+    cold_max_events: int = 0
     level_width: int = 8
     feature_width: int = 16
     embedding_dropout: float = 0.2
@@ -127,7 +130,7 @@ class ModelConfig:
             self.time_bumps,
             "0, or 2 and more",
         )
-        for name in ("item_factors", "input_cross", "input_cross_rank"):
+        for name in ("item_factors", "input_cross", "input_cross_rank", "cold_max_events"):
             _check(getattr(self, name) >= 0, name, getattr(self, name), "0 or more")
         _check(
             self.negate_below in ("", "mean") or _is_number(self.negate_below),
@@ -186,6 +189,13 @@ class TrainingConfig:
         trained.
       seen_bias_rate: the seen-item bias's learning rate as a multiple of the others'.
       rating_weight: what the ranking head's loss counts beside the softmax's.
+      recency_mask: weight training targets by recency, against each other within an update: its
+        loss is a mean.
+      recency_half_life: share of the training events' time range by which a target of half the
+        weight is older.
+      min_user_history_length_percentile: users with shorter histories than this percentile of the
+        training users' are not trained on (`tfhrnn.data.history_lengths`); all are judged.
+      max_user_history_length_percentile: likewise those with longer ones.
       seed: of users' order, ties, weights, dropout and λ.
     """
 
@@ -205,6 +215,10 @@ class TrainingConfig:
     unknown_rate: float = 0.005
     seen_bias_rate: float = 8.0
     rating_weight: float = 0.2
+    recency_mask: bool = False
+    recency_half_life: float = 0.25
+    min_user_history_length_percentile: float = 0.0
+    max_user_history_length_percentile: float = 1.0
     seed: int = 0
 
     def __post_init__(self) -> None:
@@ -224,6 +238,17 @@ class TrainingConfig:
             "label_smoothing",
             self.label_smoothing,
             f"0 with loss {self.loss!r}: only 'full_softmax' smooths",
+        )
+        half_life = self.recency_half_life
+        _check(0 < half_life <= 1, "recency_half_life", half_life, "a share in (0, 1]")
+        low, high = (
+            getattr(self, f"{end}_user_history_length_percentile") for end in ("min", "max")
+        )
+        _check(
+            0 <= low <= high <= 1,
+            "min_user_history_length_percentile, max_user_history_length_percentile",
+            (low, high),
+            "shares in [0, 1], the first not above the second",
         )
         _check(self.seed >= 0, "seed", self.seed, "0 or a positive whole number")
 
@@ -248,14 +273,14 @@ class Config:
         """A copy with fields replaced by name.
 
         Args:
-          settings: field name to value; text is parsed by the field's type ("64", "true",
-            "60,3600").
+          settings: field name, or Amazon Personalize's name of it (`tfhrnn.personalize`), to value;
+            text is parsed by the field's type ("64", "true", "60,3600").
 
         Raises:
-          ConfigError: no such field, or a value that it cannot take.
+          ConfigError: no such field, a value that it cannot take, or a field under both names.
         """
         parts: dict[str, dict[str, Any]] = {"model": {}, "training": {}}
-        for name, value in settings.items():
+        for name, value in own_names(settings).items():
             for part, kind in (("model", ModelConfig), ("training", TrainingConfig)):
                 hints = get_type_hints(kind)
                 if name in hints:
@@ -318,7 +343,9 @@ def preset(name: str, settings: Mapping[str, object] | None = None) -> Config:
 
     >>> preset("best", {"units": "64"}).model.units
     64
+    >>> preset("hrnn", {"hidden_dimension": "43"}).model.units
+    43
     """
     if name not in PRESETS:
         raise ConfigError(f"no preset named {name!r}; there are: {', '.join(PRESETS)}")
-    return Config(preset=name).with_settings({**PRESETS[name], **(settings or {})})
+    return Config(preset=name).with_settings({**PRESETS[name], **own_names(settings or {})})

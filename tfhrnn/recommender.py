@@ -21,6 +21,7 @@ from tfhrnn.data.event_log import EventLog, write_event_log
 from tfhrnn.data.facts import training_facts
 from tfhrnn.data.feature_choice import choose_features
 from tfhrnn.data.files import whole_folder
+from tfhrnn.data.history_lengths import training_users
 from tfhrnn.data.sources import TableSource
 from tfhrnn.data.split import Part, split_users
 from tfhrnn.errors import ConfigError, DataError, RunError, TfhrnnError
@@ -132,7 +133,7 @@ class HRNNRecommender:
             self.model = train(
                 self.run,
                 log,
-                self.run.users(log, Part.TRAIN),
+                self.run.training_users(log),
                 self.run.users(log, Part.VALIDATION),
                 resume=resumed is not None,
                 callbacks=callbacks,
@@ -150,7 +151,7 @@ class HRNNRecommender:
 
     def _create_run(self, path: Path, log: EventLog, split_seed: int) -> RunFolder:
         parts = split_users(log.num_users, split_seed)
-        training, test = (np.flatnonzero(parts == part) for part in (Part.TRAIN, Part.TEST))
+        training = training_users(log, parts, self.config.training)
         run = RunFolder.create(
             path,
             config=self.config,
@@ -159,7 +160,9 @@ class HRNNRecommender:
             split_seed=split_seed,
             facts=training_facts(log, training, self.config.model),
         )
-        run.write_protocol(protocol_of(log, test, split_seed).to_dict())
+        run.write_protocol(
+            protocol_of(log, np.flatnonzero(parts == Part.TEST), split_seed).to_dict()
+        )
         return run
 
     def _temporary_folder(self) -> Path:

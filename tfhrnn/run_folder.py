@@ -25,6 +25,7 @@ from tfhrnn.data.event_log import EventLog
 from tfhrnn.data.facts import TrainingFacts
 from tfhrnn.data.features import FeatureSet
 from tfhrnn.data.files import whole_file, write_parquet
+from tfhrnn.data.history_lengths import training_users
 from tfhrnn.data.split import Part, read_split, write_split
 from tfhrnn.errors import ConfigError, RunError
 
@@ -202,6 +203,10 @@ class RunFolder:
     def users(self, log: EventLog, *parts: Part) -> npt.NDArray[np.int64]:
         """Indices of the users of some parts, in the log's order."""
         return np.flatnonzero(np.isin(self.parts(log), parts))
+
+    def training_users(self, log: EventLog) -> npt.NDArray[np.int64]:
+        """Indices of the users to train on, in the log's order."""
+        return training_users(log, self.parts(log), self.config.training)
 
     @property
     def facts(self) -> TrainingFacts:

@@ -13,6 +13,7 @@ import math
 import sys
 import time
 from collections.abc import Sequence
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -21,8 +22,9 @@ import tensorflow as tf
 
 from tfhrnn.config import Config, TrainingConfig
 from tfhrnn.data.event_log import EventLog
-from tfhrnn.data.facts import TrainingFacts
+from tfhrnn.data.facts import TrainingFacts, events_of
 from tfhrnn.data.files import whole_file
+from tfhrnn.data.recency import recency_weights
 from tfhrnn.data.windows import Batch, Windows
 from tfhrnn.errors import RunError
 from tfhrnn.models.hrnn import HRNN
@@ -73,6 +75,12 @@ def build_windows(
 ) -> Windows:
     """The windows of some users, shuffled for training or in the log's order for judging."""
     model, how = config.model, config.training
+    time_weight = None
+    if training and how.recency_mask:
+        time = np.asarray(log.time)[events_of(log, users)]
+        time_weight = partial(
+            recency_weights, first=time.min(), last=time.max(), half_life=how.recency_half_life
+        )
     return Windows(
         log,
         users,
@@ -85,6 +93,7 @@ def build_windows(
         seen_items=model.seen_items if model.seen_bias else 0,
         unknown_rate=how.unknown_rate if training else 0.0,
         flush_steps=flush_steps,
+        time_weight=time_weight,
         seed=how.seed,
     )
 

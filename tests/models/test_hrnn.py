@@ -180,6 +180,16 @@ def test_perplexity_metric_is_exp_of_a_weighted_mean() -> None:
     assert float(metric.result()) == pytest.approx(np.exp((0 + 6 + 4) / 5))
 
 
+def test_items_with_few_events_are_scored_by_their_features(tiny_log: EventLog) -> None:
+    config = ModelConfig(units=2, item_features=True, mix=0.25, cold_max_events=15)
+    model = make(tiny_log, config)
+    counts = np.bincount(np.asarray(tiny_log.item), minlength=32)[2:]
+    assert 0 < np.sum(counts <= 15) < 30
+    model.decoder.item_matrix()
+    wanted = np.where(counts <= 15, 1, 0.25)
+    np.testing.assert_array_equal(model.decoder.inference_mix, wanted)
+
+
 def test_facts_without_features_build_a_plain_decoder() -> None:
     facts = TrainingFacts(
         item_features=np.zeros((3, 0), np.float32),

@@ -27,6 +27,7 @@ from tfhrnn.data.sessions import gap_levels, start_level
 
 _NEVER = np.iinfo(np.int32).max
 TargetWeight = Callable[[npt.NDArray[np.int32], npt.NDArray[np.float32]], npt.NDArray[np.float32]]
+TimeWeight = Callable[[npt.NDArray[np.int64]], npt.NDArray[np.float32]]
 
 
 class Batch(NamedTuple):
@@ -163,6 +164,8 @@ class Windows:
       flush_steps: steps of weight 0 before each start event, for towers that need them.
       target_weight: from a user's levels and weights, `[events]` each, to the weights of the
         targets; by default the weights themselves.
+      time_weight: from the targets' times `[events]`, Unix seconds, to what their weights are
+        multiplied by.
       seed: of all draws; epoch e draws from `(seed, e)`, so an epoch can be repeated alone.
     """
 
@@ -181,6 +184,7 @@ class Windows:
         unknown_rate: float = 0.0,
         flush_steps: int = 0,
         target_weight: TargetWeight | None = None,
+        time_weight: TimeWeight | None = None,
         seed: int = 0,
     ) -> None:
         self.log, self.lanes, self.window = log, lanes, window
@@ -189,6 +193,7 @@ class Windows:
         self.shuffle, self.shuffle_ties = shuffle, shuffle_ties
         self.unknown_rate, self.flush_steps, self.seed = unknown_rate, flush_steps, seed
         self.target_weight: TargetWeight = target_weight or (lambda levels, weights: weights)
+        self.time_weight = time_weight
 
     @property
     def entries(self) -> int:
@@ -311,6 +316,9 @@ class Windows:
         if self.unknown_rate:
             read = np.where(rng.random(n) < self.unknown_rate, UNKNOWN, read).astype(np.int32)
             read[0] = START
+        counted = self.target_weight(level, weight).astype(np.float32)
+        if self.time_weight is not None:
+            counted = counted * self.time_weight(time)
         # Targets of a step: its event and those after it at the same time, at most `tied_targets`
         # of them.
         last = np.searchsorted(time, time, side="right")
@@ -326,7 +334,7 @@ class Windows:
             targets=item[ahead],
             target_count=np.minimum(last - np.arange(n), self.tied_targets).astype(np.int32),
             target_feedback=feedback,
-            weight=self.target_weight(level, weight).astype(np.float32),
+            weight=counted,
             stays=seen_stays(item, self.seen_items)
             if self.seen_items
             else np.zeros((0, 3), np.int32),

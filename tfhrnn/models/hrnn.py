@@ -82,7 +82,7 @@ class HRNN(tfrs.models.Model):
         self.decoder = Decoder(
             config.units,
             features=features,
-            cold=facts.item_counts == 0,
+            cold=facts.item_counts <= config.cold_max_events,
             mix=config.mix,
             mix_rule=config.mix_rule,
             log_popularity=np.log(shares).astype(np.float32),
