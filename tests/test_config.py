@@ -40,6 +40,10 @@ def test_text_is_parsed_by_the_fields_type() -> None:
             {"mix_rule": "some"},
             "mix_rule: got 'some', expected one of item, update, beta, bernoulli, fixed",
         ),
+        (
+            {"precision": "half"},
+            "precision: got 'half', expected one of float32, mixed_bfloat16, mixed_float16",
+        ),
         ({"mix": "1.5"}, "mix: got 1.5, expected a share"),
         ({"embedding_dropout": "1"}, r"expected a share in \[0, 1\)"),
         ({"time_bumps": "1"}, "time_bumps: got 1, expected 0, or 2 and more"),

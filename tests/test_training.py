@@ -67,10 +67,13 @@ class _Stop(tf.keras.callbacks.Callback):
             raise KeyboardInterrupt
 
 
-def test_a_killed_run_resumes_to_the_same_weights(tiny_log: EventLog, tmp_path: Path) -> None:
-    whole, users, watched = start(tmp_path / "whole", tiny_log)
+@pytest.mark.parametrize("precision", ["float32", "mixed_float16"])
+def test_a_killed_run_resumes_to_the_same_weights(
+    precision: str, tiny_log: EventLog, tmp_path: Path
+) -> None:
+    whole, users, watched = start(tmp_path / "whole", tiny_log, precision=precision)
     undisturbed = train(whole, tiny_log, users, watched, verbose=0)
-    killed, users, watched = start(tmp_path / "killed", tiny_log)
+    killed, users, watched = start(tmp_path / "killed", tiny_log, precision=precision)
     with pytest.raises(KeyboardInterrupt):
         train(killed, tiny_log, users, watched, callbacks=[_Stop(2)], verbose=0)
     assert len(rows(killed)) == 2

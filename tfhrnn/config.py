@@ -26,6 +26,7 @@ SEQUENCE_TOWER_NAMES = tuple(name for name in TOWER_NAMES if name != "last_item"
 LossName = Literal["full_softmax", "sampled_softmax", "in_batch", "bpr_max", "gbce"]
 LOSS_NAMES: tuple[str, ...] = get_args(LossName)
 RatingTraining = Literal["none", "joint", "detached"]
+Precision = Literal["float32", "mixed_bfloat16", "mixed_float16"]
 MixRule = Literal["item", "update", "beta", "bernoulli", "fixed"]
 SeenBiasForm = Literal["scalar", "level", "item"]
 
@@ -196,6 +197,9 @@ class TrainingConfig:
       min_user_history_length_percentile: users with shorter histories than this percentile of the
         training users' are not trained on (`tfhrnn.data.history_lengths`); all are judged.
       max_user_history_length_percentile: likewise those with longer ones.
+      precision: float32, or mixed_bfloat16 or mixed_float16 (with loss scaling), where layers
+        compute in half precision; variables, losses and metrics stay float32, and so does the
+        trained model.
       seed: of users' order, ties, weights, dropout and λ.
     """
 
@@ -219,6 +223,7 @@ class TrainingConfig:
     recency_half_life: float = 0.25
     min_user_history_length_percentile: float = 0.0
     max_user_history_length_percentile: float = 1.0
+    precision: Precision = "float32"
     seed: int = 0
 
     def __post_init__(self) -> None:

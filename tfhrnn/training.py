@@ -39,8 +39,8 @@ COLUMNS = (
 NOT_DECAYED = ("bias", "feature_slope", "gamma", "beta")
 
 
-def build_model(config: Config, facts: TrainingFacts) -> HRNN:
-    """An untrained model."""
+def build_model(config: Config, facts: TrainingFacts, *, precision: str | None = None) -> HRNN:
+    """An untrained model, in the configuration's precision or another."""
     return HRNN(
         config.model,
         facts,
@@ -51,6 +51,7 @@ def build_model(config: Config, facts: TrainingFacts) -> HRNN:
         loss_options=config.training.loss_options,
         label_smoothing=config.training.label_smoothing,
         rating_weight=config.training.rating_weight,
+        precision=precision or config.training.precision,
     )
 
 
@@ -148,7 +149,9 @@ class _Keeper(tf.keras.callbacks.Callback):
         if self.manager.latest_checkpoint is None:
             return 0
         try:
-            self.manager.checkpoint.restore(self.manager.latest_checkpoint).assert_consumed()
+            # Not `assert_consumed`: a checkpoint of an earlier version also holds carried states.
+            restored = self.manager.checkpoint.restore(self.manager.latest_checkpoint)
+            restored.assert_existing_objects_matched()
         except (AssertionError, ValueError, tf.errors.OpError) as error:
             reason = str(error).splitlines()[0]
             raise RunError(
@@ -244,7 +247,8 @@ def train(
       verbose: as in Keras; "auto" shows bars on a terminal and a line an epoch elsewhere.
 
     Returns:
-      The model with the best epoch's weights; with its starting values if there is to be none.
+      The model with the best epoch's weights, in float32 whatever it was trained in; with its
+      starting values if there is to be no epoch.
 
     Raises:
       RunError: the loss is not finite, or the checkpoint does not fit.
@@ -282,17 +286,22 @@ def train(
                 *callbacks,
             ],
         )
+    if config.training.precision != "float32":
+        return load_model(run)
     load_best(model, run)
     return model
 
 
 def load_model(run: RunFolder) -> HRNN:
-    """The trained model of a run.
+    """The trained model of a run, in float32 whatever it was trained in.
+
+    Variables are float32 in every precision, so judging and serving compute with all their digits,
+    and alike.
 
     Raises:
       RunError: the run holds no weights.
     """
-    model = build_model(run.config, run.facts)
+    model = build_model(run.config, run.facts, precision="float32")
     create_variables(model)
     load_best(model, run)
     return model

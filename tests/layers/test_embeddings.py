@@ -157,3 +157,31 @@ def test_parts_that_are_left_out_take_no_room() -> None:
 )
 def test_configs_rebuild_layers(layer: Any) -> None:
     assert type(layer).from_config(layer.get_config()).get_config() == layer.get_config()
+
+
+def test_half_precision_reads_gaps_and_feedback_with_all_their_digits() -> None:
+    """Seconds of a day and a price are past float16's largest number, 65,504."""
+    gap, price = tf.constant([86_400.0, 200_000.0]), tf.constant([90_000.0, 110_000.0])
+    found = GapInputs(dtype="mixed_float16")(gap)
+    np.testing.assert_allclose(found[:, 0], np.log1p(gap.numpy()) / 10, rtol=1e-3)
+    options: dict[str, Any] = {"mean": 100_000.0, "std": 10_000.0, "seed": 1}
+    half = FeedbackEmbedding(2, **options, dtype="mixed_float16")(price)
+    whole = FeedbackEmbedding(2, **options)(price)
+    np.testing.assert_allclose(half, whole, atol=2e-3)
+    event = SimpleNamespace(
+        item=tf.constant([2, 3]),
+        level=tf.constant([0, 1]),
+        feedback=price,
+        user=None,
+        gap=gap,
+        query_time=None,
+        position=None,
+    )
+    both = EventEmbedding(
+        ItemEmbedding(3, 2, dtype="mixed_float16"),
+        feedback=FeedbackEmbedding(2, **options, dtype="mixed_float16"),
+        gap=GapInputs(dtype="mixed_float16"),
+        dtype="mixed_float16",
+    )(event, tf.ones([3, 2]))
+    np.testing.assert_array_equal(both[:, 2:4], half)
+    np.testing.assert_array_equal(both[:, 4:], found)

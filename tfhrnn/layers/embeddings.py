@@ -160,7 +160,8 @@ class FeedbackEmbedding(tf.keras.layers.Layer):
         seed: int | None = None,
         **kwargs: Any,
     ) -> None:
-        super().__init__(**kwargs)
+        # A price can be out of float16's range, and is standardised in float32.
+        super().__init__(autocast=False, **kwargs)
         self.units, self.mean, self.std, self.seed = units, mean, std or 1.0, seed
 
     def build(self, _: Any) -> None:
@@ -223,6 +224,9 @@ class UserEmbedding(tf.keras.layers.Layer):
 
 class GapInputs(tf.keras.layers.Layer):
     """A gap as numbers: log(1 + seconds)/10, and whether it is 0. Nothing is learned."""
+
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(autocast=False, **kwargs)  # a day's seconds are infinite in float16
 
     def call(self, gap: tf.Tensor) -> tf.Tensor:
         """`[...]` float32 seconds to `[..., 2]`; negative gaps count as 0."""
@@ -303,7 +307,7 @@ class EventEmbedding(tf.keras.layers.Layer):
         seed: int | None = None,
         **kwargs: Any,
     ) -> None:
-        super().__init__(**kwargs)
+        super().__init__(autocast=False, **kwargs)  # each part casts what it reads
         self.item, self.level, self.feedback, self.user = item, level, feedback, user
         self.gap, self.time, self.position = gap, time, position
         self.negation, self.cross = negation, cross

@@ -58,6 +58,9 @@ class HRNN(tfrs.models.Model):
       loss_options: its own options, as text.
       label_smoothing: share of each target spread over all items; only "full_softmax" takes it.
       rating_weight: what the ranking head's loss counts beside it.
+      precision: Keras' policy of every layer: "float32", "mixed_bfloat16" or "mixed_float16";
+        by default the global one. Variables, λ, scores, losses and metrics are float32 under each.
+        Under "mixed_float16", `compile` wraps the optimizer in a `LossScaleOptimizer`.
 
     Source: Ma and Narayanaswamy, section 2 and Figure 2.
     """
@@ -74,8 +77,15 @@ class HRNN(tfrs.models.Model):
         loss_options: str = "",
         label_smoothing: float = 0.0,
         rating_weight: float = 1.0,
+        precision: str | None = None,
     ) -> None:
-        super().__init__(name="hrnn")
+        policy = (
+            tf.keras.mixed_precision.global_policy()
+            if precision is None
+            else tf.keras.mixed_precision.Policy(precision)
+        )
+        # Not cast at the door: a gap of a day is infinite in float16. Layers cast what they read.
+        super().__init__(name="hrnn", dtype=policy, autocast=False)
         self.config, self.facts, self.lanes = config, facts, lanes
         features = facts.item_features
         shares = (facts.item_counts + 1.0) / (facts.item_counts + 1.0).sum()
@@ -91,13 +101,21 @@ class HRNN(tfrs.models.Model):
             seen_bias_form=config.seen_bias_form,
             levels=config.start_level + 1,
             seed=seed,
+            dtype=tf.float32,
             name="decoder",
         )
         self.event_embedding = EventEmbedding(
             ItemEmbedding(
-                len(features), config.units, tied=config.tied, features=features, seed=seed + 1
+                len(features),
+                config.units,
+                tied=config.tied,
+                features=features,
+                seed=seed + 1,
+                dtype=policy,
             ),
-            level=LevelEmbedding(config.start_level + 1, config.level_width, seed=seed + 2)
+            level=LevelEmbedding(
+                config.start_level + 1, config.level_width, seed=seed + 2, dtype=policy
+            )
             if config.levels
             else None,
             feedback=FeedbackEmbedding(
@@ -105,25 +123,31 @@ class HRNN(tfrs.models.Model):
                 mean=facts.feedback_mean,
                 std=facts.feedback_std,
                 seed=seed + 3,
+                dtype=policy,
             )
             if config.feedback
             else None,
-            user=UserEmbedding(config.feature_width, seed=seed + 4)
+            user=UserEmbedding(config.feature_width, seed=seed + 4, dtype=policy)
             if config.user_features and facts.user_width
             else None,
-            gap=GapInputs() if config.gap_inputs else None,
-            time=TimeBumps(config.time_bumps, first=facts.first_time, last=facts.last_time)
+            gap=GapInputs(dtype=policy) if config.gap_inputs else None,
+            time=TimeBumps(
+                config.time_bumps, first=facts.first_time, last=facts.last_time, dtype=policy
+            )
             if config.time_bumps
             else None,
-            position=PositionInput() if config.position_input else None,
-            negation=Negation(config.negative_below(facts.feedback_mean))
+            position=PositionInput(dtype=policy) if config.position_input else None,
+            negation=Negation(config.negative_below(facts.feedback_mean), dtype=policy)
             if config.negate_below
             else None,
-            cross=InputCross(config.input_cross, rank=config.input_cross_rank, seed=seed + 1000)
+            cross=InputCross(
+                config.input_cross, rank=config.input_cross_rank, seed=seed + 1000, dtype=policy
+            )
             if config.input_cross
             else None,
             dropout=config.embedding_dropout,
             seed=seed + 5,
+            dtype=policy,
             name="event",
         )
         self.tower = tower(
@@ -132,6 +156,7 @@ class HRNN(tfrs.models.Model):
             layers=config.layers,
             dropout=config.output_dropout,
             seed=seed + 6,
+            dtype=policy,
             **tower_options(config.tower, config.tower_options),
         )
         self.training_loss = make_loss(
@@ -142,10 +167,12 @@ class HRNN(tfrs.models.Model):
             **({"label_smoothing": label_smoothing} if label_smoothing else {}),
         )
         self.read_out = (
-            ReadOut(config.units, seed=seed + 8, name="read_out") if config.read_out else None
+            ReadOut(config.units, seed=seed + 8, dtype=policy, name="read_out")
+            if config.read_out
+            else None
         )
         self.output_dropout = tf.keras.layers.Dropout(
-            config.output_dropout, seed=seed + 7, force_generator=True
+            config.output_dropout, seed=seed + 7, force_generator=True, dtype=policy
         )
         self.rating = (
             RatingHead(
@@ -153,6 +180,7 @@ class HRNN(tfrs.models.Model):
                 mean=facts.feedback_mean,
                 std=facts.feedback_std,
                 seed=seed + 10,
+                dtype=policy,
                 name="rating",
             )
             if config.rating != "none"
@@ -163,8 +191,9 @@ class HRNN(tfrs.models.Model):
             None if self.rating is None else RatingTask(self.rating, joint=config.rating == "joint")
         )
         # Kept between windows; each replica of a distribution strategy has its own lanes and so its
-        # own copy.
-        self.carried = [
+        # own copy. An epoch needs none of the last one's, so checkpoints do without (what a lambda
+        # holds is not tracked), and fit a model of other lanes or precision.
+        carried = [
             tf.Variable(
                 tf.zeros_like(part),
                 trainable=False,
@@ -174,8 +203,14 @@ class HRNN(tfrs.models.Model):
             )
             for index, part in enumerate(self.tower.initial_state(lanes))
         ]
+        self._carried = lambda: carried
         self.loss_metric = tf.keras.metrics.Mean("loss")
         self.perplexity_metric = Perplexity("perplexity")
+
+    @property
+    def carried(self) -> list[tf.Variable]:
+        """The tower's state after the last window, in the tower's own precision."""
+        return self._carried()
 
     @property
     def metrics(self) -> list[tf.keras.metrics.Metric]:
@@ -326,6 +361,8 @@ class HRNN(tfrs.models.Model):
         self._check_lanes(data)
         with tf.GradientTape() as tape:
             loss = self.compute_loss(data, training=True)
+        # Where the optimizer scales losses, `minimize` differentiates the scaled one, unscales the
+        # gradients, and leaves the step out if one is not finite; the clip comes after all that.
         self.optimizer.minimize(loss, self.trainable_variables, tape=tape)
         return {metric.name: metric.result() for metric in self.metrics}
 
