@@ -180,7 +180,7 @@ def test_without_decay_a_still_matrix_stays() -> None:
 def test_recent_targets_weigh_more_in_training_alone(tiny_log: EventLog) -> None:
     config = preset("best", {**SETTINGS, "recency_mask": "true", "recency_half_life": "0.5"})
     users = np.arange(5, 30)
-    times = np.concatenate([tiny_log.time[tiny_log.events_of(user)] for user in users])
+    times = np.concatenate([tiny_log.time[tiny_log.events_of(user)] for user in users.tolist()])
     given = build_windows(config, tiny_log, users, training=True, flush_steps=1)
     plain = build_windows(preset("best", SETTINGS), tiny_log, users, training=True, flush_steps=1)
     seen = 0

@@ -45,23 +45,21 @@ class LastItemTower(tf.keras.layers.Layer):
             tf.keras.layers.Dense(
                 units,
                 activation=None if index == layers - 1 else "tanh",
-                kernel_initializer=tf.keras.initializers.GlorotUniform(seed=self._seed(index)),
+                kernel_initializer=tf.keras.initializers.GlorotUniform(
+                    seed=None if seed is None else seed + index
+                ),
                 dtype=self._dtype_policy,
             )
             for index in range(layers)
         ]
-        self.between = [
+        # Only where it is used: a layer that is never called has no generator to checkpoint.
+        self.between = (
             tf.keras.layers.Dropout(
-                dropout,
-                seed=self._seed(200 + index),
-                force_generator=True,
-                dtype=self._dtype_policy,
+                dropout, seed=seed, force_generator=True, dtype=self._dtype_policy
             )
-            for index in range(layers - 1)
-        ]
-
-    def _seed(self, offset: int) -> int | None:
-        return None if self.seed is None else self.seed + offset
+            if layers > 1
+            else None
+        )
 
     def initial_state(self, lanes: int | tf.Tensor) -> State:
         """Nothing."""
@@ -82,8 +80,8 @@ class LastItemTower(tf.keras.layers.Layer):
           `[lanes, window, units]` outputs, and the empty state.
         """
         for index, layer in enumerate(self.maps):
-            if index:
-                x = self.between[index - 1](x, training=training)
+            if index and self.between is not None:
+                x = self.between(x, training=training)
             x = layer(x)
         return x, ()
 
