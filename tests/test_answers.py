@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -74,6 +75,22 @@ def test_an_unknown_item_comes_last(fixture: str, request: pytest.FixtureRequest
     assert (last["item"], last["log_probability"], last["title"]) == ("none such", -np.inf, "")
     if fixture == "rated":
         assert np.isnan(last["feedback"]) and found["feedback"][:3].is_finite().all()
+
+
+def test_reranking_a_stream_is_reranking_the_whole(rated: HRNNRecommender) -> None:
+    found = rated.recommend(HISTORIES, k=3, rerank=8, exclude_seen=True, retrieval="streaming")
+    wanted = rated.recommend(HISTORIES, k=3, rerank=8, exclude_seen=True)
+    for column in found.columns:
+        if found[column].dtype.is_float():
+            np.testing.assert_allclose(found[column], wanted[column], atol=1e-5)
+        else:
+            assert found[column].equals(wanted[column])
+
+
+def test_an_unknown_retrieval_is_named(rated: HRNNRecommender) -> None:
+    unknown: Any = "fast"
+    with pytest.raises(ConfigError, match="retrieval: got 'fast', expected one of exact, stream"):
+        rated.recommend(HISTORIES, retrieval=unknown)
 
 
 def test_reranking_orders_what_was_retrieved(rated: HRNNRecommender) -> None:

@@ -119,9 +119,13 @@ def test_prepare_train_evaluate_recommend_and_export(tables: Path, tmp_path: Pat
     assert [row["item"] for row in asked["items"]] == expected["item"].to_list()
     assert asked["level"] == 2 and asked["unknown"] == ["no such film"]
 
-    exported = run("export", "--run", tmp_path / "run", "--out", tmp_path / "models" / "tiny")
-    assert exported == {"export_dir": str(tmp_path / "models" / "tiny"), "version": 1}
-    card = tmp_path / "models" / "tiny" / "1" / "assets.extra" / "model_card.json"
+    export = ("export", "--run", tmp_path / "run", "--out", tmp_path / "models" / "tiny")
+    assert run(*export) == {"export_dir": str(tmp_path / "models" / "tiny"), "version": 1}
+    assert run(*export, "--retrieval", "streaming")["version"] == 2
+    cards = [tmp_path / "models" / "tiny" / n / "assets.extra" / "model_card.json" for n in "12"]
+    ways = [json.loads(card.read_text())["retrieval"]["way"] for card in cards]
+    assert ways == ["exact", "streaming"]
+    card = cards[0]
     assert json.loads(card.read_text())["figures"]["perplexity"] == pytest.approx(
         judged["perplexity"]["hrnn_meta"]
     )

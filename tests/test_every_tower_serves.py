@@ -30,10 +30,15 @@ def make(log: EventLog, name: str, **settings: Any) -> tuple[Any, Any]:
 
 
 @pytest.mark.parametrize(
-    ("name", "form"),
-    [*((name, "scalar") for name in TOWER_NAMES), ("gru", "level"), ("gru", "item")],
+    ("name", "form", "retrieval"),
+    [
+        *((name, "scalar", "exact") for name in TOWER_NAMES),
+        *(("gru", form, way) for form in ("level", "item") for way in ("exact", "streaming")),
+    ],
 )
-def test_what_is_served_is_what_is_judged(tiny_log: EventLog, name: str, form: str) -> None:
+def test_what_is_served_is_what_is_judged(
+    tiny_log: EventLog, name: str, form: str, retrieval: str
+) -> None:
     config, model = make(tiny_log, name, seen_bias_form=form, seen_items=8)
     rng = np.random.default_rng(1)
     bias = model.decoder.raw_seen_bias
@@ -44,7 +49,8 @@ def test_what_is_served_is_what_is_judged(tiny_log: EventLog, name: str, form: s
             variable.assign(variable.constraint(variable))
     users = np.array([37, 38, 39])
     judged = judge(model, tiny_log, users, config)
-    predictor = Predictor(model, tiny_log.catalogue, tiny_log.user_features)
+    parts = tiny_log.catalogue, tiny_log.user_features
+    predictor = Predictor(model, *parts, retrieval=retrieval)
     for user in users.tolist():
         rows = judged.filter(judged["user"] == user)
         events = tiny_log.events_of(user)

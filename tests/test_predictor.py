@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 from tfhrnn.data.event_log import EventLog
 from tfhrnn.data.features import FeatureColumn, FeatureSpec
 from tfhrnn.histories import Histories
+from tfhrnn.layers import retrieval
 from tfhrnn.predictor import Predictor, _FeatureEncoder
 from tfhrnn.recommender import HRNNRecommender
 
@@ -319,6 +320,49 @@ def test_repeats_and_the_seen_bias_follow_numpy(
     for row, length in enumerate(lengths):
         last = list(dict.fromkeys(index[row, :length][::-1].tolist()))[:8]
         assert set(np.flatnonzero(seen[row]) + 2) == set(last)
+
+
+@pytest.fixture(scope="module")
+def streaming(trained: HRNNRecommender) -> Iterator[Predictor]:
+    """The same model, 16 items at a time."""
+    assert trained.model is not None and trained.log is not None
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(retrieval, "_CHUNK", 16)
+        log = trained.log
+        yield Predictor(trained.model, log.catalogue, log.user_features, retrieval="streaming")
+
+
+def test_a_stream_answers_what_the_whole_catalogue_answers(
+    predictor: Predictor, streaming: Predictor
+) -> None:
+    # Ten distinct items of which eight are remembered, one that came back, an unknown one, none.
+    items = [[*FILMS[:10], FILMS[0]], [FILMS[3], "no such film", FILMS[3]], [], FILMS[:8]]
+    options: dict[str, Any] = {"k": [30, 3, 7, 30], "exclude_seen": [True, False, True, True]}
+    ids, log_p = ask(predictor, items, **options)
+    found, found_log_p = ask(streaming, items, **options)
+    assert found == ids
+    np.testing.assert_allclose(found_log_p, log_p, atol=1e-5)  # a sum in another order
+    histories = Histories(["0", "1"], items[:2], [[T0] * 11, [T0] * 3], [[4.0] * 11, [4.0] * 3])
+    asked = np.array([[FILMS[0], FILMS[1], "no such film"], [FILMS[3], FILMS[4], FILMS[29]]])
+    when = np.array([T0 + 60, T0 + 60])
+    wanted, _ = predictor.rank(histories, asked, query_time=when)
+    ranked, _ = streaming.rank(histories, asked, query_time=when)
+    np.testing.assert_allclose(ranked, wanted, atol=1e-5)
+    assert ranked[0, 2] == -np.inf
+
+
+def test_a_stream_holds_no_row_of_the_whole_catalogue(
+    predictor: Predictor, streaming: Predictor
+) -> None:
+    def rows_of_all_items(answer: Any) -> int:
+        """Tensors of a row a history, 30 wide, or 32 with the start and the unknown item."""
+        graphs = [answer.graph, *(f.graph for f in answer.graph._functions.values())]
+        shapes = [o.shape for g in graphs for op in g.get_operations() for o in op.outputs]
+        return sum(s.rank == 2 and s[0] is None and s[1] in (30, 32) for s in shapes)
+
+    for name in ("recommend", "rank_items"):
+        assert rows_of_all_items(getattr(predictor, name)) > 0
+        assert rows_of_all_items(getattr(streaming, name)) == 0
 
 
 CELLS = st.lists(

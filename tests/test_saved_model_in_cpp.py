@@ -6,11 +6,13 @@ import os
 import shutil
 import subprocess
 from pathlib import Path
+from typing import get_args
 
 import numpy as np
 import pytest
 import tensorflow as tf
 
+from tfhrnn.config import RetrievalName
 from tfhrnn.histories import Histories
 from tfhrnn.recommender import HRNNRecommender
 
@@ -39,10 +41,11 @@ def loader(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return program
 
 
+@pytest.mark.parametrize("way", get_args(RetrievalName))
 def test_a_cpp_program_answers_as_python_does(
-    loader: Path, trained: HRNNRecommender, tmp_path: Path
+    loader: Path, trained: HRNNRecommender, tmp_path: Path, way: RetrievalName
 ) -> None:
-    version = trained.export(tmp_path / "tiny")
+    version = trained.export(tmp_path / "tiny", retrieval=way)
     items = [f"film {n}, é" for n in (3, 4, 9)] + ["no such film"]
     times = [T0, T0 + 70, T0 + 9000, T0 + 9000]
     feedback = [4.0, 1.0, 2.5, 3.0]

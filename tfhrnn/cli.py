@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from typing import NoReturn
 
 import tfhrnn
-from tfhrnn.config import LOSS_NAMES, PRESETS, TOWER_NAMES
+from tfhrnn.config import LOSS_NAMES, PRESETS, RETRIEVAL_NAMES, TOWER_NAMES
 from tfhrnn.errors import TfhrnnError
 
 
@@ -187,6 +187,13 @@ def build_parser() -> argparse.ArgumentParser:
     )
     export.add_argument("--run", required=True, metavar="DIR", help="a trained run")
     export.add_argument("--out", required=True, metavar="DIR", help="the model's base path")
+    export.add_argument(
+        "--retrieval",
+        default="exact",
+        choices=RETRIEVAL_NAMES,
+        help="how answers are found: exact scores the whole catalogue at once; streaming gives the "
+        "same answers in less memory; clustered is approximate and fast on large catalogues",
+    )
     command("list", "every preset, tower, loss and setting, a line each", "list")
     experiment = command(
         "experiment", "run one of the experiments of the README", "experiment ablation --seeds 3"

@@ -285,7 +285,9 @@ def _export(arguments: argparse.Namespace, console: Console) -> dict[str, Any]:
     start_tensorflow()
     from tfhrnn.recommender import HRNNRecommender
 
-    folder = HRNNRecommender.load(arguments.run).export(arguments.out)
+    folder = HRNNRecommender.load(arguments.run).export(
+        arguments.out, retrieval=arguments.retrieval
+    )
     console.print(
         f"version: {folder}\n"
         f"serve it: python -m serving --model_name={folder.parent.name} "

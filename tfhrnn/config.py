@@ -27,6 +27,8 @@ LossName = Literal["full_softmax", "sampled_softmax", "in_batch", "bpr_max", "gb
 LOSS_NAMES: tuple[str, ...] = get_args(LossName)
 RatingTraining = Literal["none", "joint", "detached"]
 Precision = Literal["float32", "mixed_bfloat16", "mixed_float16"]
+RetrievalName = Literal["exact", "streaming", "clustered"]  # how a served model finds its answers
+RETRIEVAL_NAMES: tuple[str, ...] = get_args(RetrievalName)
 MixRule = Literal["item", "update", "beta", "bernoulli", "fixed"]
 SeenBiasForm = Literal["scalar", "level", "item"]
 

@@ -57,7 +57,7 @@ def export(predictor: Predictor, out: str | Path, card: Mapping[str, Any]) -> Pa
 def card_text(card: Mapping[str, Any]) -> str:
     """A model card as Markdown."""
     lines = [f"# {card['name']}, version {card['version']}", "", card["description"], ""]
-    for title in ("data", "figures", "protocol", "inputs", "versions"):
+    for title in ("data", "figures", "protocol", "inputs", "retrieval", "versions"):
         if card.get(title):
             lines += [f"## {title.capitalize()}", ""]
             lines += [f"- {key}: {_shown(value)}" for key, value in card[title].items()]

@@ -3,7 +3,8 @@
 A history becomes the same steps that training reads (start event, items, the gap to the next event,
 the query time at the last step); the decoder scores the whole catalogue; filters come after the
 log-softmax, so that log-probabilities are over all items whatever is filtered, and before top-k, so
-that k answers come back where k candidates exist. Standard TensorFlow ops only.
+that k answers come back where k candidates exist. Catalogues too large to be scored at once go
+through `tfhrnn.layers.retrieval` instead. Standard TensorFlow ops only.
 """
 
 from __future__ import annotations
@@ -20,6 +21,8 @@ from tfhrnn.data.features import FeatureSet, FeatureSpec
 from tfhrnn.data.sessions import gap_levels
 from tfhrnn.data.words import NO_WORD, POWERS, PRIME, WORD_BYTES
 from tfhrnn.histories import Histories
+from tfhrnn.layers.retrieval import Retrieval, seen_columns
+from tfhrnn.layers.top_k import Marks
 from tfhrnn.models.hrnn import HRNN
 
 
@@ -36,6 +39,22 @@ class Events(NamedTuple):
     user: tf.Tensor
 
 
+class _Reading(NamedTuple):
+    """What is known of a request before anything is scored.
+
+    Attributes:
+      hidden: `[batch, units]` float32.
+      index: `[batch, time]` int32 of the history's items.
+      given: `[batch, time]` int32, 0 where the history is padded.
+      seen_bias: β: a scalar, `[items]`, or `[batch, 1]`.
+    """
+
+    hidden: tf.Tensor
+    index: tf.Tensor
+    given: tf.Tensor
+    seen_bias: tf.Tensor
+
+
 class Predictor(tf.Module):
     """Answers `recommend` and `rank`.
 
@@ -43,10 +62,21 @@ class Predictor(tf.Module):
       model: a trained model; its present weights are used.
       catalogue: the items, in the order of the model's columns.
       user_features: how raw user columns are encoded, where the model reads them.
+      retrieval: how the best items are found: "exact" scores the whole catalogue at once,
+        "streaming" gives the same answers a part of the catalogue at a time (log-probabilities
+        within 1e-5), "clustered" approximate ones; see `tfhrnn.layers.retrieval.Retrieval`.
+
+    Raises:
+      ConfigError: there is no such retrieval.
     """
 
     def __init__(
-        self, model: HRNN, catalogue: Catalogue, user_features: FeatureSet | None = None
+        self,
+        model: HRNN,
+        catalogue: Catalogue,
+        user_features: FeatureSet | None = None,
+        *,
+        retrieval: str = "exact",
     ) -> None:
         super().__init__(name="predictor")
         config = model.config
@@ -67,6 +97,9 @@ class Predictor(tf.Module):
             0.0 if seen_bias is None else seen_bias, trainable=False, name="seen_bias"
         )
         self.seen_bias_is_of_levels = seen_bias is not None and config.seen_bias_form == "level"
+        self.retrieval = (
+            None if retrieval == "exact" else Retrieval(retrieval, self.weights, self.bias)
+        )
         # The model is kept out of the module's attributes (a lambda is not tracked), so that saving
         # writes variables and our graph instead of every layer's own functions.
         self._model = lambda: model
@@ -192,11 +225,17 @@ class Predictor(tf.Module):
         k = inputs["k"]
         positive = tf.debugging.assert_positive(k, message="k: expected 1 or more")
         with tf.control_dependencies([positive]):
-            _, log_p, seen = self._judge(inputs)
-        allowed = ~(seen & inputs["exclude_seen"][:, tf.newaxis])
+            reading = self._read(inputs)
         # The largest of no rows is the lowest integer.
         width = tf.clip_by_value(tf.reduce_max(k), 0, self.num_items)
-        best, column = tf.math.top_k(tf.where(allowed, log_p, -np.inf), width)
+        if self.retrieval is None:
+            log_p, seen = self._judge(reading)
+            allowed = ~(seen & inputs["exclude_seen"][:, tf.newaxis])
+            best, column = tf.math.top_k(tf.where(allowed, log_p, -np.inf), width)
+        else:
+            marks = self._marks(reading, inputs["exclude_seen"])
+            best, column = self.retrieval.best(reading.hidden, width, marks)
+            column = tf.maximum(column, 0)
         valid = (tf.range(width)[tf.newaxis] < k[:, tf.newaxis]) & (best > -np.inf)
         return {
             "items": tf.where(valid, tf.gather(self.item_ids, column), ""),
@@ -210,22 +249,25 @@ class Predictor(tf.Module):
         log-probabilities over the whole catalogue and, of a model with a ranking head, the
         predicted feedback; -inf and NaN for ids that are not in the catalogue.
         """
-        hidden, log_p, _ = self._judge(inputs)
+        reading = self._read(inputs)
         column = tf.cast(self._index.lookup(inputs["items"]), tf.int32) - FIRST_ITEM
         known = column >= 0
         column = tf.maximum(column, 0)
-        found = {
-            "log_probabilities": tf.where(known, tf.gather(log_p, column, batch_dims=1), -np.inf)
-        }
+        if self.retrieval is None:
+            log_p = tf.gather(self._judge(reading)[0], column, batch_dims=1)
+        else:
+            marks = self._marks(reading)
+            log_p = self.retrieval.log_probabilities(reading.hidden, column, marks)
+        found = {"log_probabilities": tf.where(known, log_p, -np.inf)}
         model = self._model()
         if model.rating is not None:
             vectors = tf.gather(self.item_vectors, column)
-            feedback = model.rating(hidden[:, tf.newaxis], vectors)
+            feedback = model.rating(reading.hidden[:, tf.newaxis], vectors)
             found["feedback"] = tf.where(known, feedback, np.float32(np.nan))
         return found
 
-    def _judge(self, inputs: Mapping[str, tf.Tensor]) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
-        """Hidden state `[batch, units]`, log-probabilities and "seen" `[batch, items]`."""
+    def _read(self, inputs: Mapping[str, tf.Tensor]) -> _Reading:
+        """Looks the ids up and runs the model over them."""
         history = inputs["history"]
         given = tf.cast(history != "", tf.int32)
         length = tf.reduce_sum(given, axis=1)  # [batch]
@@ -249,14 +291,25 @@ class Predictor(tf.Module):
         state = model.tower.initial_state(tf.shape(history)[0])
         y, _ = model.encode(_led(events, flush), self.weights, state)
         hidden = tf.cast(tf.gather(y, length + flush, batch_dims=1), tf.float32)  # [batch, units]
-        seen = self._seen(index, given)
-        scores = tf.matmul(hidden, self.weights, transpose_b=True) + self.bias
         seen_bias = tf.convert_to_tensor(self.seen_bias)
         if self.seen_bias_is_of_levels:
             asked = tf.gather(events.level, length, batch_dims=1)
             seen_bias = tf.gather(seen_bias, asked)[:, tf.newaxis]
-        scores += seen_bias * tf.cast(seen, tf.float32)
-        return hidden, tf.nn.log_softmax(scores), seen
+        return _Reading(hidden, index, given, seen_bias)
+
+    def _judge(self, reading: _Reading) -> tuple[tf.Tensor, tf.Tensor]:
+        """Log-probabilities and "seen" `[batch, items]`."""
+        seen = self._seen(reading.index, reading.given)
+        scores = tf.matmul(reading.hidden, self.weights, transpose_b=True) + self.bias
+        scores += reading.seen_bias * tf.cast(seen, tf.float32)
+        return tf.nn.log_softmax(scores), seen
+
+    def _marks(self, reading: _Reading, exclude_seen: tf.Tensor | None = None) -> Marks:
+        """What `_seen` marks, as a list of columns a row, left out of the answer where asked."""
+        column = tf.where(reading.given == 1, reading.index - FIRST_ITEM, -1)
+        seen = seen_columns(column, min(self.seen_items, self.num_items))
+        excluded = None if exclude_seen is None else tf.where(exclude_seen[:, tf.newaxis], seen, -1)
+        return Marks(seen, reading.seen_bias, excluded)
 
     def _events(
         self, index: tf.Tensor, length: tf.Tensor, inputs: Mapping[str, tf.Tensor]

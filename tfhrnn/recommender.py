@@ -15,7 +15,7 @@ import polars as pl
 import tensorflow as tf
 
 from tfhrnn.answers import answers_table, ask
-from tfhrnn.config import Config, ModelConfig, preset
+from tfhrnn.config import Config, ModelConfig, RetrievalName, preset
 from tfhrnn.data.catalogue import Catalogue
 from tfhrnn.data.event_log import EventLog, write_event_log
 from tfhrnn.data.facts import training_facts
@@ -56,7 +56,7 @@ class HRNNRecommender:
         self.run: RunFolder | None = None
         self.log: EventLog | None = None
         self.model: HRNN | None = None
-        self._predictor: Predictor | None = None
+        self._predictors: dict[str, Predictor] = {}
 
     def fit(
         self,
@@ -128,7 +128,7 @@ class HRNNRecommender:
             self.config = self.config.with_settings({"thresholds": log.thresholds})
         self.log = log
         self.run = resumed or self._create_run(path, log, split_seed)
-        self._predictor = None
+        self._predictors = {}
         try:
             self.model = train(
                 self.run,
@@ -211,12 +211,17 @@ class HRNNRecommender:
 
     @property
     def predictor(self) -> Predictor:
-        """The module that answers in process, and that `export` writes."""
+        """The module that answers in process, and that `export` writes, with exact retrieval."""
+        return self._predictor("exact")
+
+    def _predictor(self, retrieval: str) -> Predictor:
         run = self._trained()
-        if self._predictor is None:
+        if retrieval not in self._predictors:
             assert self.model is not None
-            self._predictor = Predictor(self.model, run.catalogue, run.user_features)
-        return self._predictor
+            self._predictors[retrieval] = Predictor(
+                self.model, run.catalogue, run.user_features, retrieval=retrieval
+            )
+        return self._predictors[retrieval]
 
     def evaluate(self) -> dict[str, Any]:
         """Judges the model on the test users, stores result.json in the run, and returns it."""
@@ -239,6 +244,7 @@ class HRNNRecommender:
         times: Sequence[Sequence[int]] | None = None,
         user_columns: Mapping[str, Sequence[Any]] | None = None,
         rerank: int | None = None,
+        retrieval: RetrievalName = "exact",
     ) -> pl.DataFrame:
         """The k best items for each history.
 
@@ -253,6 +259,7 @@ class HRNNRecommender:
             out.
           user_columns: raw user features by name, a value a history.
           rerank: retrieve that many, and return the k of the highest predicted feedback.
+          retrieval: how the best are found, see `tfhrnn.predictor.Predictor`.
 
         Returns:
           A row an answer: `user`, `rank` (from 1), `item`, `title`, `log_probability` over the
@@ -260,15 +267,15 @@ class HRNNRecommender:
           level where there is no history).
 
         Raises:
-          ConfigError: both query_time and gap, a k below 1, a time that can't be, or a user feature
-            that the model doesn't read.
+          ConfigError: both query_time and gap, a k below 1, a time that can't be, a user feature
+            that the model doesn't read, or no such retrieval.
           DataError: lists of unlike lengths, or a value that is no number where one is read.
         """
         if k < 1:
             raise ConfigError(f"k: got {k}, expected 1 or more")
         if rerank is not None and rerank < k:
             raise ConfigError(f"rerank: got {rerank}, expected k = {k} or more")
-        run, predictor = self._trained(), self.predictor
+        run, predictor = self._trained(), self._predictor(retrieval)
         if rerank is not None and not predictor.rates:
             raise ConfigError("rerank: got a model without a ranking head, expected rating=joint")
         asked = ask(
@@ -360,20 +367,24 @@ class HRNNRecommender:
             {name: np.take_along_axis(values, order, axis=1) for name, values in columns.items()},
         )
 
-    def export(self, out: str | Path, name: str | None = None) -> Path:
+    def export(
+        self, out: str | Path, name: str | None = None, *, retrieval: RetrievalName = "exact"
+    ) -> Path:
         """Writes the next version under a model's base path, for TensorFlow Serving.
 
         Args:
           out: the base path.
           name: the model's name on its card; the base path's last part if left out.
+          retrieval: how it finds its answers, see `tfhrnn.predictor.Predictor`.
 
         Returns:
           The version's folder.
 
         Raises:
+          ConfigError: there is no such retrieval.
           RunError: it cannot be written.
         """
-        run = self._trained()
+        run, predictor = self._trained(), self._predictor(retrieval)
         card: dict[str, Any] = {
             "name": name or Path(out).name,
             "description": (
@@ -388,7 +399,13 @@ class HRNNRecommender:
             },
             "inputs": {
                 key: f"{spec.dtype.name} {spec.shape}"
-                for key, spec in self.predictor.signature().items()
+                for key, spec in predictor.signature().items()
+            },
+            "retrieval": {
+                "way": retrieval,
+                "log_probabilities": "estimated normaliser"
+                if retrieval == "clustered"
+                else "exact normaliser over the whole catalogue",
             },
             "versions": run.description["versions"],
         }
@@ -399,7 +416,7 @@ class HRNNRecommender:
             card["figures"] = {metric: result[metric][key] for metric in metrics}
             card["figures"]["perplexity_of_popularity"] = result["perplexity"]["popularity"]
             card["protocol"] = result["protocol"]
-        return export(self.predictor, out, card)
+        return export(predictor, out, card)
 
     def _trained(self) -> RunFolder:
         if self.run is None or self.model is None:

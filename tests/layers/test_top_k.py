@@ -26,7 +26,10 @@ World = dict[str, Any]
 
 
 def whole_numbers(items: int, batch: int, seed: int) -> World:
-    """Small whole numbers: float32 adds them up exactly in any order, and many scores tie."""
+    """Small whole numbers: float32 adds them up exactly in any order, and many scores tie.
+
+    The seen term is one number, one a row or one an item, by the seed.
+    """
     rng = np.random.default_rng(seed)
     lists = rng.integers(-3, items + 3, (2, batch, 6))  # some are no column, some repeat
     return {
@@ -35,7 +38,7 @@ def whole_numbers(items: int, batch: int, seed: int) -> World:
         "bias": rng.integers(-1, 2, items).astype(np.float32),
         "marks": Marks(
             seen=tf.constant(lists[0], tf.int32),
-            seen_bias=-2.0,
+            seen_bias=(-2.0, rng.integers(-3, 1, (batch, 1)), rng.integers(-3, 1, items))[seed % 3],
             excluded=tf.constant(lists[1], tf.int32),
         ),
     }

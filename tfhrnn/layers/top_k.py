@@ -49,7 +49,7 @@ class Marks(NamedTuple):
 
     Attributes:
       seen: columns to whose scores `seen_bias` is added; None for none.
-      seen_bias: β, a scalar or `[batch, 1]`.
+      seen_bias: β, a scalar, `[batch, 1]` or `[items]`.
       excluded: columns not to be answered, after the normaliser is taken; None for none.
     """
 
@@ -84,7 +84,7 @@ def exact_top_k(
     items = _items(weights)
     width = _width(k, items)
     scores, candidates = _with_marks(
-        _scores(hidden, weights, bias), marks, lambda lists: _among(lists, 0, items)
+        _scores(hidden, weights, bias), marks, lambda lists: _among(lists, 0, items), lambda x: x
     )
     best, columns = tf.math.top_k(candidates, width)
     return _answer(best, columns, tf.reduce_logsumexp(scores, axis=1))
@@ -134,7 +134,9 @@ def streaming_top_k(
         # The last chunk reaches back over items already scored, so that all have one shape.
         at = tf.minimum(first, items - size)
         part = _scores(hidden, tf.slice(weights, [at, 0], shape), tf.slice(bias, [at], [size]))
-        part, candidates = _with_marks(part, marks, lambda lists: _among(lists, at, size))
+        part, candidates = _with_marks(
+            part, marks, lambda lists: _among(lists, at, size), lambda x: tf.slice(x, [at], [size])
+        )
         fresh = at + tf.range(size) >= first
         part = tf.where(fresh, part, -np.inf)
         best, place = tf.math.top_k(tf.where(fresh, candidates, -np.inf), _at_most(width, size))
@@ -259,12 +261,12 @@ class ClusteredIndex(tf.Module):
             score, (hidden, probe), fn_output_signature=tf.TensorSpec([count], tf.float32)
         )
         columns = tf.reshape(tf.gather(self.columns, probe), [-1, count])
+        place = tf.maximum(columns, 0)
         scores, candidates = _with_marks(
             scores,
             marks,
-            lambda lists: tf.gather(
-                _among(lists, 0, self.num_items), tf.maximum(columns, 0), batch_dims=1
-            ),
+            lambda lists: tf.gather(_among(lists, 0, self.num_items), place, batch_dims=1),
+            lambda x: tf.gather(x, place),
         )
         probed = _among(probe, 0, self.num_clusters)
         rest = tf.where(probed, -np.inf, mean + self.log_size)
@@ -342,16 +344,22 @@ def _among(lists: tf.Tensor, first: int | tf.Tensor, size: int | tf.Tensor) -> t
 
 
 def _with_marks(
-    scores: tf.Tensor, marks: Marks | None, among: Callable[[tf.Tensor], tf.Tensor]
+    scores: tf.Tensor,
+    marks: Marks | None,
+    among: Callable[[tf.Tensor], tf.Tensor],
+    theirs: Callable[[tf.Tensor], tf.Tensor],
 ) -> tuple[tf.Tensor, tf.Tensor]:
     """Scores with the seen term, and the same with −inf for what is excluded.
 
-    `among` says which of the scores belong to a list of columns, `[batch, items]` bool.
+    `among` says which of the scores belong to a list of columns, `[batch, items]` bool, and
+    `theirs` takes from `[items]` numbers those of the scores' items.
     """
     if marks is None:
         return scores, scores
     if marks.seen is not None:
         seen_bias = tf.cast(marks.seen_bias, tf.float32)
+        if seen_bias.shape.rank == 1:
+            seen_bias = theirs(seen_bias)
         scores = tf.where(among(marks.seen), scores + seen_bias, scores)
     if marks.excluded is None:
         return scores, scores
