@@ -7,6 +7,8 @@ import pytest
 from tfhrnn.config import PRESETS, Config, ModelConfig, TrainingConfig, preset
 from tfhrnn.errors import ConfigError
 
+FEATURES = ("item_features", "item_statistics", "item_factors")
+
 
 @pytest.mark.parametrize("name", PRESETS)
 def test_presets_build_and_survive_json(name: str) -> None:
@@ -71,6 +73,10 @@ def test_text_is_parsed_by_the_fields_type() -> None:
             "negate_below: got 'avg', expected a number, \"mean\" or nothing",
         ),
         ({"negate_below": "nan"}, "negate_below: got 'nan'"),
+        (
+            {"first_item_features": "yes", **dict.fromkeys(FEATURES, 0)},
+            "first_item_features: got True, expected item_features, item_statistics or item_fact",
+        ),
         ({"input_cross": "-1"}, "input_cross: got -1, expected 0 or more"),
     ],
 )

@@ -11,6 +11,7 @@ import numpy as np
 import numpy.typing as npt
 import polars as pl
 import pytest
+import tensorflow as tf
 
 from tfhrnn.config import Config, preset
 from tfhrnn.data.event_log import EventLog, write_event_log
@@ -124,6 +125,29 @@ def test_user_features_of_every_kind_are_served_as_judged(make_log: MakeLog, kin
     blind = served(predictor, log, dataclasses.replace(asked, user_columns={}))
     first = np.array([len(row) == 0 for row in asked.items])
     assert np.abs(blind - found)[first].max() > 1e-3  # at the first step already
+
+
+@pytest.mark.parametrize("user_features", [False, True])
+def test_first_items_are_served_as_judged_after_the_first_event(
+    make_log: MakeLog, user_features: bool
+) -> None:
+    log = make_log()
+    settings = {"item_features": True, "first_item_features": True, "user_features": user_features}
+    config, model, predictor = make(log, **settings)
+    asked = histories_before_each_event(log)
+    found = served(predictor, log, asked)
+    judged = judge(model, log, USERS, config)
+    later = judged["position"].to_numpy() > 0
+    log_p = judged["log_p"].to_numpy()
+    np.testing.assert_allclose(found[later], log_p[later], atol=2e-5)
+    # The judged first event is told its item's features; an empty history has none.
+    assert np.abs(found - log_p)[~later].min() > 1e-4
+    assert model.event_embedding.first_item is not None
+    zero = model.event_embedding.first_item.features
+    zero.assign(tf.zeros_like(zero))
+    blind = judge(model, log, USERS, config)["log_p"].to_numpy()
+    np.testing.assert_allclose(found[~later], blind[~later], atol=2e-5)
+    assert np.abs(blind - log_p)[later].max() > 1e-3  # later targets hear of the first item too
 
 
 def test_negation_turns_the_items_own_input_around(make_log: MakeLog) -> None:

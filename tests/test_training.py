@@ -201,3 +201,22 @@ def test_decay_spares_biases_and_scalars() -> None:
     matrix, bias = tf.Variable([1.0], name="id_weights"), tf.Variable([1.0], name="id_bias")
     optimizer.apply_gradients([(tf.zeros([1]), matrix), (tf.zeros([1]), bias)])
     assert float(matrix[0]) == pytest.approx(0.95) and float(bias[0]) == 1.0
+
+
+@pytest.mark.parametrize("training", [True, False])
+@pytest.mark.parametrize("flush", [0, 1])
+def test_first_targets_may_be_left_out(tiny_log: EventLog, training: bool, flush: int) -> None:
+    users = np.arange(6)
+
+    def weights(first_targets: bool) -> tuple[Any, Any]:
+        config = preset("hrnn", {**SETTINGS, "layers": 1, "first_targets": first_targets})
+        made = build_windows(config, tiny_log, users, training=training, flush_steps=flush)
+        batches = list(made.batches())
+        return tuple(
+            np.concatenate([getattr(batch, name) for batch in batches], axis=1)
+            for name in ("weight", "position")
+        )
+
+    (all_of_them, position), (others, _) = weights(True), weights(False)
+    np.testing.assert_array_equal(others, np.where(position == 0, 0, all_of_them))
+    assert all_of_them.sum() - others.sum() == 6

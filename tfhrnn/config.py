@@ -62,6 +62,9 @@ class ModelConfig:
       negate_below: the feedback below which an event's item is read with its sign turned around: a
         number, "mean" for the training events' mean, or "" for never.
       user_features: read the user table's features.
+      first_item_features: read the features of the user's first item at every step from the start
+        event on, the paper's stand-in for user features; this leaks the first target by design (see
+        `first_targets`), while a served answer to an empty history knows no first item.
       gap_inputs: read log(1 + gap) and "gap is 0" beside the level.
       time_bumps: radial bumps over the data's time range that encode the query time; 0 for none.
       position_input: read log(1 + steps since the user's start).
@@ -101,6 +104,7 @@ class ModelConfig:
     feedback: bool = False
     negate_below: str = ""
     user_features: bool = False
+    first_item_features: bool = False
     gap_inputs: bool = False
     time_bumps: int = 0
     position_input: bool = False
@@ -143,6 +147,15 @@ class ModelConfig:
         )
         for name in ("embedding_dropout", "output_dropout"):
             _check(0 <= getattr(self, name) < 1, name, getattr(self, name), "a share in [0, 1)")
+        _check(
+            not self.first_item_features
+            or self.item_features
+            or self.item_statistics
+            or self.item_factors > 0,
+            "first_item_features",
+            self.first_item_features,
+            "item_features, item_statistics or item_factors with it",
+        )
         _check(0 <= self.mix <= 1, "mix", self.mix, "a share in [0, 1]")
         rising = all(a < b for a, b in zip(self.thresholds, self.thresholds[1:], strict=False))
         _check(
@@ -188,6 +201,8 @@ class TrainingConfig:
       shuffle_ties: draw the order within equal timestamps anew each epoch.
       tied_targets: most items of a tied step's remaining set that share the target; 1 for the next
         item alone.
+      first_targets: count users' first events among the targets of training and of the validation
+        perplexity; false gives them weight 0. Judging always tells them apart.
       unknown_rate: share of input ids replaced by the unknown item, so that its embedding is
         trained.
       seen_bias_rate: the seen-item bias's learning rate as a multiple of the others'.
@@ -218,6 +233,7 @@ class TrainingConfig:
     patience: int = 5
     shuffle_ties: bool = False
     tied_targets: int = 1
+    first_targets: bool = True
     unknown_rate: float = 0.005
     seen_bias_rate: float = 8.0
     rating_weight: float = 0.2

@@ -37,6 +37,7 @@ class Events(NamedTuple):
     position: tf.Tensor
     feedback: tf.Tensor
     user: tf.Tensor
+    first_item: tf.Tensor
 
 
 class _Reading(NamedTuple):
@@ -329,6 +330,8 @@ class Predictor(tf.Module):
             tf.cast(gap[..., tf.newaxis] >= tf.constant(self.thresholds, tf.int64), tf.int32),
             axis=-1,
         )
+        # No history, no first item: what training knows from the start event on is not known yet.
+        first = tf.where(length[:, tf.newaxis] > 0, tf.pad(index, [[0, 0], [0, 1]])[:, :1], START)
         unknown = tf.fill([batch, 1], np.float32(np.nan))
         feedback = inputs.get("feedback", tf.fill(tf.shape(index), np.float32(np.nan)))
         blocks = [
@@ -345,6 +348,7 @@ class Predictor(tf.Module):
             position=step,
             feedback=tf.concat([unknown, feedback], axis=1),
             user=tf.repeat(user[:, tf.newaxis], steps, axis=1),
+            first_item=tf.repeat(first, steps, axis=1),
         )
 
     def _seen(self, index: tf.Tensor, given: tf.Tensor) -> tf.Tensor:

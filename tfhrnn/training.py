@@ -94,9 +94,17 @@ def build_windows(
         seen_items=model.seen_items if model.seen_bias else 0,
         unknown_rate=how.unknown_rate if training else 0.0,
         flush_steps=flush_steps,
+        target_weight=None if how.first_targets else _after_first,
         time_weight=time_weight,
         seed=how.seed,
     )
+
+
+def _after_first(
+    levels: npt.NDArray[np.int32], weights: npt.NDArray[np.float32]
+) -> npt.NDArray[np.float32]:
+    """A user's weights with 0 for the first target."""
+    return np.where(np.arange(len(weights)) == 0, np.float32(0), weights)
 
 
 def learning_rate(config: TrainingConfig, epoch: int) -> float:

@@ -58,6 +58,19 @@ def test_a_users_steps_are_the_start_event_then_all_events_but_the_last(
     np.testing.assert_array_equal(lane.feedback[0], [np.nan, 5, 3, np.nan, np.nan])
     np.testing.assert_array_equal(lane.target_feedback[0], [5, 3, 1, np.nan, 2])
     assert lane.weight[0].tolist() == [1] * 5
+    assert lane.first_item[0].tolist() == [X, X, X, Y, Y]
+
+
+def test_the_first_item_is_that_of_the_order_drawn_and_none_in_padding(small_log: EventLog) -> None:
+    # User a's first two events stand at the same time; five steps in windows of four leave three.
+    windows = Windows(small_log, np.array([0, 1]), lanes=1, window=4, shuffle_ties=True)
+    firsts = set()
+    for epoch in range(8):
+        lane = one_lane(windows, epoch)
+        first = int(lane.targets[0, 0, 0])
+        assert lane.first_item[0].tolist() == [first] * 3 + [Y, Y] + [START] * 3
+        firsts.add(first)
+    assert firsts == {X, Y}
 
 
 def test_a_tied_step_has_the_remaining_tied_items_as_targets(small_log: EventLog) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import dataclasses
 import json
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -14,6 +15,7 @@ from tfhrnn.config import preset
 from tfhrnn.data.event_log import EventLog
 from tfhrnn.data.split import Part
 from tfhrnn.errors import ProtocolError, RunError
+from tfhrnn.evaluation.evaluate import judge
 from tfhrnn.evaluation.result import evaluate_run, merge, popularity_shares, result_key
 from tfhrnn.protocol import Protocol
 from tfhrnn.recommender import HRNNRecommender
@@ -123,3 +125,21 @@ def test_levels_of_unlike_thresholds_do_not_stand_beside_each_other(
 def test_a_record_without_a_protocol_is_no_result(result: dict[str, Any]) -> None:
     with pytest.raises(RunError, match="got a record without a protocol"):
         merge(result, {"perplexity": {"hrnn": 3.0}})
+
+
+def test_first_targets_that_are_leaked_are_told_apart(
+    tiny_log: EventLog, tmp_path: Path, result: dict[str, Any]
+) -> None:
+    settings = {"units": 4, "epochs": 1, "batch_size": 4, "item_features": True}
+    leaky = HRNNRecommender("hrnn", first_item_features=True, **settings)
+    leaky.fit(tiny_log, run=tmp_path / "run", verbose=0)
+    found = leaky.evaluate()
+    assert leaky.model is not None and leaky.run is not None
+    leaked = found["leaked_first_targets"]
+    assert leaked["targets"] == found["protocol"]["test_users"] == 8
+    rows = judge(leaky.model, tiny_log, leaky.run.users(tiny_log, Part.TEST), leaky.config)
+    log_p = rows["log_p"].to_numpy()[rows["position"].to_numpy() > 0]
+    assert leaked["perplexity_of_others"]["hrnn"] == pytest.approx(np.exp(-log_p.mean()))
+    assert set(leaked["perplexity_of_others"]) == {"popularity", "hrnn"}
+    assert found["protocol"] == result["protocol"]  # judged as any other model is
+    assert "leaked_first_targets" not in result

@@ -33,6 +33,17 @@ def result(**models: tuple[float, float, float, float, float]) -> dict[str, Any]
     }
 
 
+def test_leaked_first_targets_are_told() -> None:
+    record = result(popularity=(800.0, 9.0, 0.1, 0.1, 0.1), hrnn=(150.0, 9.0, 0.1, 0.1, 0.1))
+    assert "leaked" not in shown(record)
+    others = {"popularity": 790.26, "hrnn": 161.54}
+    record["leaked_first_targets"] = {"targets": 1188, "perplexity_of_others": others}
+    assert shown(record).splitlines()[-1] == (
+        "the 1,188 first targets are leaked by first_item_features; "
+        "perplexity of the others: popularity 790.3, hrnn 161.5"
+    )
+
+
 def shown(record: dict[str, Any], width: int = 120) -> str:
     screen = StringIO()
     print_result(record, Console(file=screen, width=width, markup=False, emoji=False))

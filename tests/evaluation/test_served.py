@@ -8,11 +8,15 @@ import numpy as np
 import pytest
 
 import serving
+from tfhrnn.config import Config
 from tfhrnn.data.event_log import EventLog
 from tfhrnn.data.split import Part
 from tfhrnn.errors import RunError
+from tfhrnn.evaluation import served
+from tfhrnn.evaluation.evaluate import judge
 from tfhrnn.evaluation.served import served_log_probabilities, served_perplexity
 from tfhrnn.recommender import HRNNRecommender
+from tfhrnn.run_folder import RunFolder
 
 
 def test_the_served_perplexity_is_the_evaluated_one(
@@ -31,3 +35,28 @@ def test_the_served_perplexity_is_the_evaluated_one(
     assert found["targets"] == np.diff(tiny_log.offsets)[users].sum()
     assert found["perplexity"] == pytest.approx(found["evaluated_perplexity"], rel=1e-4)
     assert 1 < found["perplexity"] < 100
+
+
+def test_first_targets_that_only_the_evaluator_is_told_are_left_out(
+    trained: HRNNRecommender, tiny_log: EventLog, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert trained.run is not None and trained.model is not None
+    user = int(trained.run.users(tiny_log, Part.TEST)[0])
+    log_p = judge(trained.model, tiny_log, np.array([user]), trained.config)["log_p"].to_numpy()
+    answers = log_p.copy()
+    answers[0] -= 5
+    monkeypatch.setattr(served, "served_log_probabilities", lambda *_: answers)
+
+    def perplexities(config: Config) -> tuple[int, float, float]:
+        monkeypatch.setattr(RunFolder, "config", config)
+        assert trained.run is not None and trained.model is not None
+        found = served_perplexity(
+            "", "", trained.model, trained.predictor, tiny_log, np.array([user]), trained.run
+        )
+        return found["targets"], found["perplexity"], found["evaluated_perplexity"]
+
+    targets, one, other = perplexities(trained.config)
+    assert targets == len(log_p) and one != other
+    targets, one, other = perplexities(trained.config.with_settings({"first_item_features": True}))
+    assert targets == len(log_p) - 1
+    assert one == other == pytest.approx(np.exp(-log_p[1:].mean()))

@@ -50,6 +50,8 @@ class Batch(NamedTuple):
       seen: `[lanes, entries, 3]` int32, (index, first step, step after the last) of each stay of an
         item among the user's last distinct ones, steps counted from the window's start; a row of
         zeros is no entry.
+      first_item: `[lanes, window]` int32, index of the user's first item, known at every step from
+        the start event on; 0 in padding.
     """
 
     item: Any
@@ -65,6 +67,7 @@ class Batch(NamedTuple):
     target_feedback: Any
     weight: Any
     seen: Any
+    first_item: Any
 
     @classmethod
     def blank(
@@ -93,6 +96,7 @@ class Batch(NamedTuple):
             target_feedback=np.full(shape, np.nan, np.float32),
             weight=np.zeros(shape, np.float32),
             seen=np.zeros((lanes, entries, 3), np.int32),
+            first_item=np.full(shape, START, np.int32),
         )
 
 
@@ -110,6 +114,7 @@ class _Steps(NamedTuple):
     target_count: npt.NDArray[np.int32]
     target_feedback: npt.NDArray[np.float32]
     weight: npt.NDArray[np.float32]
+    first_item: npt.NDArray[np.int32]
     stays: npt.NDArray[np.int32]
 
 
@@ -335,6 +340,7 @@ class Windows:
             target_count=np.minimum(last - np.arange(n), self.tied_targets).astype(np.int32),
             target_feedback=feedback,
             weight=counted,
+            first_item=np.full(n, item[0], np.int32),
             stays=seen_stays(item, self.seen_items)
             if self.seen_items
             else np.zeros((0, 3), np.int32),

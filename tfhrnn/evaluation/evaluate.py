@@ -134,6 +134,15 @@ def figures(judged: pl.DataFrame, k: int = 10) -> dict[str, float]:
     }
 
 
+def after_first(judged: pl.DataFrame) -> pl.DataFrame:
+    """The rows of targets that are not their user's first.
+
+    All that counts of a model that reads the features of users' first items: those leak the first
+    target, and nobody knows them when a user without a history asks.
+    """
+    return judged.filter(pl.col("position") > 0)
+
+
 def figures_by_level(judged: pl.DataFrame, k: int = 10) -> list[dict[str, Any]]:
     """`figures` of each level's targets, lowest level first, with how many targets there are."""
     return [

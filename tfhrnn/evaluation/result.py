@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+import polars as pl
 
 from tfhrnn.config import Config
 from tfhrnn.data.event_log import EventLog
@@ -14,6 +16,7 @@ from tfhrnn.data.facts import item_counts
 from tfhrnn.data.split import Part
 from tfhrnn.errors import RunError
 from tfhrnn.evaluation.evaluate import (
+    after_first,
     figures,
     figures_by_level,
     judge,
@@ -58,7 +61,8 @@ def evaluate_run(
     Returns:
       Plain values: dataset, protocol with its hash, and for `popularity` and the run's own key the
       perplexity, HR, NDCG and MRR at 10, the same by level, the gap sweep of one user and over all
-      test users, and how it was trained.
+      test users, and how it was trained. Where first targets are leaked (`first_item_features`),
+      `leaked_first_targets` says how many there are and what the perplexity of the others is.
     """
     config = run.config
     test = run.users(log, Part.TEST)
@@ -86,6 +90,7 @@ def evaluate_run(
             key: {name: found[name_] for name, found in values.items()}
             for key, name_ in METRICS.items()
         },
+        **({"leaked_first_targets": _leaked(judged)} if config.model.first_item_features else {}),
         "by_level": {name: figures_by_level(rows, protocol.k) for name, rows in judged.items()},
         "thresholds": list(config.model.thresholds),
         "gap_sweep": sweep_user(predictor, log, shown, shares),
@@ -96,6 +101,17 @@ def evaluate_run(
         "versions": versions(),
         "epochs": len(run.epochs()),
         "run": {"split": "split.parquet", "metrics": "metrics.csv"},
+    }
+
+
+def _leaked(judged: Mapping[str, pl.DataFrame]) -> dict[str, Any]:
+    """How many targets are their user's first, and every model's perplexity without them."""
+    others = {name: after_first(rows) for name, rows in judged.items()}
+    return {
+        "targets": max(rows.height - others[name].height for name, rows in judged.items()),
+        "perplexity_of_others": {
+            name: figures(rows)["perplexity"] for name, rows in others.items() if rows.height
+        },
     }
 
 

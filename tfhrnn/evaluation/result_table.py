@@ -27,12 +27,22 @@ def print_result(result: dict[str, Any], console: Console) -> None:
         f"protocol {protocol['hash']}; ± is a standard error over users",
         highlight=False,
     )
+    if "leaked_first_targets" in result:
+        leaked = result["leaked_first_targets"]
+        others = leaked["perplexity_of_others"].items()
+        console.print(
+            f"the {leaked['targets']:,} first targets are leaked by first_item_features; "
+            "perplexity of the others: "
+            + ", ".join(f"{name} {value:.1f}" for name, value in others),
+            highlight=False,
+        )
 
 
 # Key of a row to the column's title and how its figures are written.
 _COLUMNS = {
     "perplexity": ("perplexity", ".1f"),
     "calibrated_perplexity": ("calibrated", ".1f"),
+    "perplexity_after_first": ("after the first event", ".1f"),
     "hit_rate_at_10": ("HR@10", ".4f"),
     "ndcg_at_10": ("NDCG@10", ".4f"),
     "mrr_at_10": ("MRR@10", ".4f"),

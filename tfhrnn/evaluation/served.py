@@ -17,7 +17,7 @@ import numpy.typing as npt
 from tfhrnn.data.catalogue import FIRST_ITEM
 from tfhrnn.data.event_log import EventLog
 from tfhrnn.errors import RunError
-from tfhrnn.evaluation.evaluate import judge
+from tfhrnn.evaluation.evaluate import after_first, judge
 from tfhrnn.evaluation.metrics import perplexity
 from tfhrnn.histories import Histories
 from tfhrnn.models.hrnn import HRNN
@@ -83,13 +83,19 @@ def served_perplexity(
 ) -> dict[str, Any]:
     """Perplexity of all targets of some users, over HTTP and in process.
 
+    A first target that the evaluator leaks (`first_item_features`) is left out: an empty history
+    says nothing of it.
+
     Returns:
       `users`, `targets`, `perplexity` (served) and `evaluated_perplexity`.
     """
     served = np.concatenate(
         [served_log_probabilities(url, name, predictor, log, int(user)) for user in users]
     )
-    evaluated = judge(model, log, users, run.config)["log_p"].to_numpy()
+    judged = judge(model, log, users, run.config).with_columns(served=served)
+    if run.config.model.first_item_features:
+        judged = after_first(judged)
+    served, evaluated = judged["served"].to_numpy(), judged["log_p"].to_numpy()
     return {
         "users": len(users),
         "targets": len(served),

@@ -11,6 +11,7 @@ from tfhrnn.layers.embeddings import (
     TimeBumps,
     UserEmbedding,
 )
+from tfhrnn.layers.first_item import FirstItemEmbedding
 from tfhrnn.layers.input_cross import InputCross
 from tfhrnn.layers.losses import chunked_cross_entropy, chunked_ranks, seen_mask
 from tfhrnn.layers.negation import Negation
@@ -22,6 +23,7 @@ __all__ = [
     "Decoder",
     "EventEmbedding",
     "FeedbackEmbedding",
+    "FirstItemEmbedding",
     "GapInputs",
     "InputCross",
     "ItemEmbedding",

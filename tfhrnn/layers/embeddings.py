@@ -285,6 +285,7 @@ class EventEmbedding(tf.keras.layers.Layer):
       gap: the numeric gap part, or None.
       time: the query-time part, or None.
       position: the position part, or None.
+      first_item: the first item's part, a `FirstItemEmbedding`, or None.
       negation: turns the item part around where the feedback is negative, or None.
       cross: adds products of all channels in the end, or None.
       dropout: share of the item part's channels dropped in training.
@@ -301,6 +302,7 @@ class EventEmbedding(tf.keras.layers.Layer):
         gap: GapInputs | None = None,
         time: TimeBumps | None = None,
         position: PositionInput | None = None,
+        first_item: tf.keras.layers.Layer | None = None,
         negation: Negation | None = None,
         cross: InputCross | None = None,
         dropout: float = 0.0,
@@ -310,7 +312,7 @@ class EventEmbedding(tf.keras.layers.Layer):
         super().__init__(autocast=False, **kwargs)  # each part casts what it reads
         self.item, self.level, self.feedback, self.user = item, level, feedback, user
         self.gap, self.time, self.position = gap, time, position
-        self.negation, self.cross = negation, cross
+        self.first_item, self.negation, self.cross = first_item, negation, cross
         self.dropout = tf.keras.layers.Dropout(
             dropout, seed=seed, force_generator=True, dtype=self._dtype_policy
         )
@@ -323,7 +325,7 @@ class EventEmbedding(tf.keras.layers.Layer):
         Args:
           event: a record with `item`, `level`, `feedback`, `user`, `gap`, `query_time` and
             `position`, `[lanes, window]` each (`user` with a width), such as
-            `tfhrnn.data.windows.Batch`.
+            `tfhrnn.data.windows.Batch`; `first_item` too where that part is read.
           item_weights: `[items, units]` from `Decoder.item_matrix`, for tied items.
           training: whether dropout draws.
 
@@ -344,5 +346,7 @@ class EventEmbedding(tf.keras.layers.Layer):
         ):
             if layer is not None:
                 parts.append(tf.cast(layer(value), self.compute_dtype))
+        if self.first_item is not None:
+            parts.append(tf.cast(self.first_item(event.first_item), self.compute_dtype))
         x = tf.concat(parts, axis=-1)
         return x if self.cross is None else self.cross(x)

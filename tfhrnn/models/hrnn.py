@@ -28,6 +28,7 @@ from tfhrnn.layers.embeddings import (
     TimeBumps,
     UserEmbedding,
 )
+from tfhrnn.layers.first_item import FirstItemEmbedding
 from tfhrnn.layers.input_cross import InputCross
 from tfhrnn.layers.losses import Targets, chunked_ranks, seen_mask
 from tfhrnn.layers.negation import Negation
@@ -137,6 +138,11 @@ class HRNN(tfrs.models.Model):
             if config.time_bumps
             else None,
             position=PositionInput(dtype=policy) if config.position_input else None,
+            first_item=FirstItemEmbedding(
+                config.feature_width, features=features, seed=seed + 12, dtype=policy
+            )
+            if config.first_item_features and features.shape[1]
+            else None,
             negation=Negation(config.negative_below(facts.feedback_mean), dtype=policy)
             if config.negate_below
             else None,
