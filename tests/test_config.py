@@ -48,6 +48,8 @@ def test_text_is_parsed_by_the_fields_type() -> None:
         ),
         ({"mix": "1.5"}, "mix: got 1.5, expected a share"),
         ({"embedding_dropout": "1"}, r"expected a share in \[0, 1\)"),
+        ({"item_dropout": "1"}, r"item_dropout: got 1.0, expected a share in \[0, 1\)"),
+        ({"variational_dropout": "often"}, "variational_dropout: got 'often', expected true or"),
         ({"time_bumps": "1"}, "time_bumps: got 1, expected 0, or 2 and more"),
         ({"seed": "-1"}, "seed: got -1"),
         ({"weight_decay": "-0.1"}, "weight_decay: got -0.1"),

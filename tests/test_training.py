@@ -67,13 +67,21 @@ class _Stop(tf.keras.callbacks.Callback):
             raise KeyboardInterrupt
 
 
-@pytest.mark.parametrize("precision", ["float32", "mixed_float16"])
+# Settings that add to what a checkpoint must keep.
+STATEFUL: dict[str, dict[str, object]] = {
+    "plain": {},
+    "scaled": {"precision": "mixed_float16"},
+    "dropped": {"variational_dropout": True, "item_dropout": 0.2, "label_smoothing": 0.1},
+}
+
+
+@pytest.mark.parametrize("name", STATEFUL)
 def test_a_killed_run_resumes_to_the_same_weights(
-    precision: str, tiny_log: EventLog, tmp_path: Path
+    tiny_log: EventLog, tmp_path: Path, name: str
 ) -> None:
-    whole, users, watched = start(tmp_path / "whole", tiny_log, precision=precision)
+    whole, users, watched = start(tmp_path / "whole", tiny_log, **STATEFUL[name])
     undisturbed = train(whole, tiny_log, users, watched, verbose=0)
-    killed, users, watched = start(tmp_path / "killed", tiny_log, precision=precision)
+    killed, users, watched = start(tmp_path / "killed", tiny_log, **STATEFUL[name])
     with pytest.raises(KeyboardInterrupt):
         train(killed, tiny_log, users, watched, callbacks=[_Stop(2)], verbose=0)
     assert len(rows(killed)) == 2

@@ -90,7 +90,11 @@ class ModelConfig:
       embedding_dropout: share of input channels dropped.
       input_cross: layers of a deep-cross network over all inputs before the tower; 0 for none.
       input_cross_rank: rank of its matrices; 0 for full ones.
-      output_dropout: share of the tower's outputs dropped before the decoder.
+      output_dropout: share of the tower's outputs dropped before the decoder and between layers.
+      item_dropout: share of the items whose whole input vectors are dropped for one update.
+      variational_dropout: draw dropout masks once a lane and window instead of at each step, at the
+        input, at the output and between the layers of "gru", "lstm" and "hgru"; a user's mask
+        changes where a window ends.
     """
 
     tower: TowerName = "gru"
@@ -125,6 +129,8 @@ class ModelConfig:
     input_cross: int = 0
     input_cross_rank: int = 0
     output_dropout: float = 0.4
+    item_dropout: float = 0.0
+    variational_dropout: bool = False
 
     def __post_init__(self) -> None:
         for name in ("units", "layers", "seen_items", "level_width", "feature_width"):
@@ -145,7 +151,7 @@ class ModelConfig:
             self.negate_below,
             'a number, "mean" or nothing',
         )
-        for name in ("embedding_dropout", "output_dropout"):
+        for name in ("embedding_dropout", "output_dropout", "item_dropout"):
             _check(0 <= getattr(self, name) < 1, name, getattr(self, name), "a share in [0, 1)")
         _check(
             not self.first_item_features

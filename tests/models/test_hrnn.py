@@ -145,6 +145,30 @@ def test_users_features_reach_the_first_prediction(tiny_log: EventLog) -> None:
     assert np.abs(one[:, 0] - other[:, 0]).max() > 1e-4
 
 
+def test_nothing_before_a_reset_reaches_later_outputs_whatever_is_dropped(
+    tiny_log: EventLog,
+) -> None:
+    config = dataclasses.replace(
+        CONFIGS["best"], variational_dropout=True, item_dropout=0.3, embedding_dropout=0.4
+    )
+    batch = next(iter(windows(tiny_log, config).batches()))
+    batch.reset[:, 5], batch.reset[:, 6:] = 1, 0
+    other = batch._replace(item=batch.item.copy())
+    other.item[:, :5] = (other.item[:, :5] + 7) % 30 + 2
+    # Models of one seed draw the same masks.
+    found = []
+    for given in (batch, other):
+        model = make(tiny_log, config)
+        state = model.tower.initial_state(4)
+        found.append(model.hidden(Batch(*map(tf.constant, given)), state, training=True)[0].numpy())
+    one, two = found
+    np.testing.assert_array_equal(one[:, 5:], two[:, 5:])
+    assert np.any(one[:, :5] != two[:, :5])
+    # The output's masks last the window: a channel that is 0 at one step is so at all.
+    np.testing.assert_array_equal(one == 0, np.repeat(one[:, :1] == 0, 8, axis=1))
+    assert np.any(one == 0)
+
+
 def test_smoothing_changes_the_update_and_no_figure(tiny_log: EventLog) -> None:
     config = CONFIGS["best"]
     facts = training_facts(tiny_log, USERS, config)

@@ -14,7 +14,9 @@ import numpy.typing as npt
 import tensorflow as tf
 
 from tfhrnn.layers.input_cross import InputCross
+from tfhrnn.layers.item_dropout import ItemDropout
 from tfhrnn.layers.negation import Negation
+from tfhrnn.layers.variational_dropout import VariationalDropout
 
 FIRST_COLUMN = (
     2  # index of the item in the matrix's first row; 0 is the start event, 1 the unknown item
@@ -275,7 +277,7 @@ class TimeBumps(tf.keras.layers.Layer):
 
 
 class EventEmbedding(tf.keras.layers.Layer):
-    """Drops some channels of the item part, concatenates what a model reads, and may cross it.
+    """Drops part of the item part, concatenates what a model reads, and may cross it.
 
     Args:
       item: the item part.
@@ -289,6 +291,8 @@ class EventEmbedding(tf.keras.layers.Layer):
       negation: turns the item part around where the feedback is negative, or None.
       cross: adds products of all channels in the end, or None.
       dropout: share of the item part's channels dropped in training.
+      item_dropout: share of the items dropped whole in training.
+      variational: draw the dropped channels once a window and lane instead of at each step.
       seed: of the dropout.
     """
 
@@ -306,6 +310,8 @@ class EventEmbedding(tf.keras.layers.Layer):
         negation: Negation | None = None,
         cross: InputCross | None = None,
         dropout: float = 0.0,
+        item_dropout: float = 0.0,
+        variational: bool = False,
         seed: int | None = None,
         **kwargs: Any,
     ) -> None:
@@ -313,8 +319,19 @@ class EventEmbedding(tf.keras.layers.Layer):
         self.item, self.level, self.feedback, self.user = item, level, feedback, user
         self.gap, self.time, self.position = gap, time, position
         self.first_item, self.negation, self.cross = first_item, negation, cross
-        self.dropout = tf.keras.layers.Dropout(
-            dropout, seed=seed, force_generator=True, dtype=self._dtype_policy
+        channels = VariationalDropout if variational else tf.keras.layers.Dropout
+        self.dropout = channels(dropout, seed=seed, force_generator=True, dtype=self._dtype_policy)
+        self.item_dropout = (
+            ItemDropout(
+                item.num_items,
+                item_dropout,
+                first_item=FIRST_COLUMN,
+                seed=None if seed is None else seed + 50,
+                dtype=self._dtype_policy,
+                name="item_dropout",
+            )
+            if item_dropout
+            else None
         )
 
     def call(
@@ -334,7 +351,10 @@ class EventEmbedding(tf.keras.layers.Layer):
         """
         # Only the item part is dropped: levels, gaps and times are few channels that each say
         # something of their own.
-        item = self.dropout(self.item(event.item, item_weights), training=training)
+        item = self.item(event.item, item_weights)
+        if self.item_dropout is not None:
+            item = self.item_dropout(item, event.item, training=training)
+        item = self.dropout(item, training=training)
         parts = [item if self.negation is None else self.negation(item, event.feedback)]
         for layer, value in (
             (self.level, event.level),

@@ -20,6 +20,7 @@ import tensorflow as tf
 
 from tfhrnn.errors import ConfigError
 from tfhrnn.layers.control import Control, State
+from tfhrnn.layers.variational_dropout import VariationalDropout
 
 Propagation = Literal["init", "all"]
 
@@ -128,6 +129,7 @@ class HGRUTower(tf.keras.layers.Layer):
         every session step (of the lowest session GRU).
       session_level: lowest level of a gap that ends a session.
       dropout: share dropped between session GRUs.
+      variational_dropout: draw what is dropped once a window and lane instead of at each step.
       seed: of weights and dropout.
 
     Raises:
@@ -147,6 +149,7 @@ class HGRUTower(tf.keras.layers.Layer):
         propagation: Propagation = "init",
         session_level: int = 1,
         dropout: float = 0.0,
+        variational_dropout: bool = False,
         seed: int | None = None,
         **kwargs: Any,
     ) -> None:
@@ -156,6 +159,7 @@ class HGRUTower(tf.keras.layers.Layer):
             raise ConfigError(f"propagation: got {propagation!r}, expected {known}")
         self.units, self.layers, self.propagation = units, layers, propagation
         self.session_level, self.dropout, self.seed = session_level, dropout, seed
+        self.variational_dropout = variational_dropout
         self.steps = tf.keras.layers.RNN(
             HGRUCell(
                 units,
@@ -170,8 +174,9 @@ class HGRUTower(tf.keras.layers.Layer):
             dtype=self._dtype_policy,
             name="steps",
         )
+        between = VariationalDropout if variational_dropout else tf.keras.layers.Dropout
         self.between = [
-            tf.keras.layers.Dropout(
+            between(
                 dropout,
                 seed=None if seed is None else seed + 200 + index,
                 force_generator=True,
@@ -225,6 +230,7 @@ class HGRUTower(tf.keras.layers.Layer):
             "propagation": self.propagation,
             "session_level": self.session_level,
             "dropout": self.dropout,
+            "variational_dropout": self.variational_dropout,
             "seed": self.seed,
         }
         return {**super().get_config(), **own}

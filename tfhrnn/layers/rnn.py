@@ -16,6 +16,7 @@ import tensorflow as tf
 
 from tfhrnn.layers.control import Control, State
 from tfhrnn.layers.reset_row import ResetRow, ResetRowInitializer
+from tfhrnn.layers.variational_dropout import VariationalDropout
 from tfhrnn.layers.weight_dropout import WeightDropoutGRU, WeightDropoutLSTM
 
 
@@ -33,12 +34,13 @@ class _RecurrentTower(tf.keras.layers.Layer):
         layers: int = 1,
         dropout: float = 0.0,
         weight_dropout: float = 0.0,
+        variational_dropout: bool = False,
         seed: int | None = None,
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
         self.units, self.layers, self.dropout, self.seed = units, layers, dropout, seed
-        self.weight_dropout = weight_dropout
+        self.weight_dropout, self.variational_dropout = weight_dropout, variational_dropout
         self.cells = [
             self._recurrent_layer(
                 index,
@@ -54,8 +56,9 @@ class _RecurrentTower(tf.keras.layers.Layer):
             )
             for index in range(layers)
         ]
+        between = VariationalDropout if variational_dropout else tf.keras.layers.Dropout
         self.between = [
-            tf.keras.layers.Dropout(
+            between(
                 dropout,
                 seed=self._seed(200 + index),
                 force_generator=True,
@@ -118,6 +121,7 @@ class _RecurrentTower(tf.keras.layers.Layer):
             "layers": self.layers,
             "dropout": self.dropout,
             "weight_dropout": self.weight_dropout,
+            "variational_dropout": self.variational_dropout,
             "seed": self.seed,
         }
         return {**super().get_config(), **own}
@@ -131,6 +135,7 @@ class GRUTower(_RecurrentTower):
       layers: GRUs on top of each other; each reads the one below and the reset.
       dropout: share dropped between layers (never of the reset channel).
       weight_dropout: share of each recurrent kernel dropped, drawn once a window.
+      variational_dropout: draw what is dropped between layers once a window and lane.
       seed: of weights and dropout.
 
     Source: Cho et al. 2014; Ma and Narayanaswamy, section 2.
@@ -161,6 +166,7 @@ class LSTMTower(_RecurrentTower):
       layers: LSTMs on top of each other; each reads the one below and the reset.
       dropout: share dropped between layers (never of the reset channel).
       weight_dropout: share of each recurrent kernel dropped, drawn once a window.
+      variational_dropout: draw what is dropped between layers once a window and lane.
       seed: of weights and dropout.
 
     Source: Hochreiter and Schmidhuber 1997; Gers et al. 2000; Merity et al. 2017 for

@@ -7,6 +7,7 @@ each gets alone; the first output depends on the first input.
 
 from __future__ import annotations
 
+import inspect
 from typing import Any, Protocol
 
 import tensorflow as tf
@@ -56,15 +57,17 @@ TOWERS: dict[str, Any] = {
 }
 
 # What every tower takes from the model's own settings.
-_COMMON = ("units", "layers", "dropout", "seed")
+_COMMON = ("units", "layers", "dropout", "variational_dropout", "seed")
 
 
-def tower(name: str, *, units: int, **options: Any) -> Any:
+def tower(name: str, *, units: int, variational_dropout: bool = False, **options: Any) -> Any:
     """A tower by name.
 
     Args:
       name: one of `TOWERS`.
       units: width of its outputs.
+      variational_dropout: draw dropout between layers once a window and lane, in the towers that
+        have it; the others draw it at each step.
       **options: the tower's own, such as `layers`, `dropout`, `seed`.
 
     Raises:
@@ -72,6 +75,8 @@ def tower(name: str, *, units: int, **options: Any) -> Any:
     """
     if name not in TOWERS:
         raise ConfigError(f"no tower named {name!r}; there are: {', '.join(TOWERS)}")
+    if variational_dropout and "variational_dropout" in inspect.signature(TOWERS[name]).parameters:
+        options["variational_dropout"] = True
     return TOWERS[name](units=units, **options)
 
 

@@ -36,6 +36,7 @@ from tfhrnn.layers.rating import RatingHead, RatingTask
 from tfhrnn.layers.read_out import ReadOut
 from tfhrnn.layers.sampled_losses import loss_options_of, make_loss
 from tfhrnn.layers.towers import Control, State, tower, tower_options
+from tfhrnn.layers.variational_dropout import VariationalDropout
 
 
 class Perplexity(tf.keras.metrics.Mean):
@@ -152,6 +153,8 @@ class HRNN(tfrs.models.Model):
             if config.input_cross
             else None,
             dropout=config.embedding_dropout,
+            item_dropout=config.item_dropout,
+            variational=config.variational_dropout,
             seed=seed + 5,
             dtype=policy,
             name="event",
@@ -161,6 +164,7 @@ class HRNN(tfrs.models.Model):
             units=config.units,
             layers=config.layers,
             dropout=config.output_dropout,
+            variational_dropout=config.variational_dropout,
             seed=seed + 6,
             dtype=policy,
             **tower_options(config.tower, config.tower_options),
@@ -177,7 +181,8 @@ class HRNN(tfrs.models.Model):
             if config.read_out
             else None
         )
-        self.output_dropout = tf.keras.layers.Dropout(
+        dropout = VariationalDropout if config.variational_dropout else tf.keras.layers.Dropout
+        self.output_dropout = dropout(
             config.output_dropout, seed=seed + 7, force_generator=True, dtype=policy
         )
         self.rating = (
