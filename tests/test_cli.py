@@ -263,6 +263,8 @@ def test_bad_runs_and_questions_are_refused_in_one_line(
     assert "--history: got '[\"a', expected a JSON list" in fails(*ask, "--history", '["a')
     line = fails(*ask, "--history", "a,b", "--times", "5")
     assert line == "history, row 1, column times: got 1 values, expected 2"
+    line = fails(*ask, "--history", "a", "--event-types", "view")
+    assert line == "event_types: got some, but this model reads none (event_types=false)"
     assert "gap: got -5, expected 0 to" in fails(*ask, "--gap", "-5")
     assert "query_time: got 9" in fails(*ask, "--query-time", "9" * 30)
     assert "not allowed with argument" in fails(*ask, "--gap", "5", "--query-time", "9")

@@ -55,6 +55,19 @@ def test_ids_without_commas_can_be_written_with_commas_between(ids: list[str]) -
         assert commands._ids(text, "--history") == ids
 
 
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("view,,buy,", ["view", "", "buy", ""]),
+        ("", []),
+        ('["a, b", null, ""]', ["a, b", "", ""]),
+        (",", ["", ""]),
+    ],
+)
+def test_blanks_stay_where_they_mean_something(text: str, expected: list[str]) -> None:
+    assert commands._ids(text, "--event-types", blanks=True) == expected
+
+
 @pytest.mark.parametrize("text", ["[", '["a" "b"]', "[/b],[bold]", "[a]"])
 def test_a_broken_json_list_is_shown(text: str) -> None:
     with pytest.raises(ConfigError) as caught:

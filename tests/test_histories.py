@@ -47,6 +47,10 @@ def test_lists_without_times_stand_a_median_gap_apart_and_end_with_the_data() ->
     [
         ({"times": [[1], [2, 3]]}, "history, row 2, column times: got 2 values, expected 1"),
         ({"feedback": [[], [1.0]]}, "history, row 1, column feedback: got 0 values, expected 1"),
+        (
+            {"event_types": [["view"], ["view", ""]]},
+            "history, row 2, column event_types: got 2 values, expected 1",
+        ),
         ({"times": [[1]]}, "history, column times: got 1 lists, expected 2, one a history"),
     ],
 )
@@ -110,6 +114,47 @@ def test_arrays_are_padded_at_the_end() -> None:
 def test_feedback_is_left_out_where_it_is_not_read() -> None:
     histories = Histories(["0"], [["a"]], [[5]], [[1.0]])
     assert "feedback" not in histories.inputs(query_time=np.array([7]), k=1)
+
+
+def test_event_types_come_from_logs_tables_and_lists(typed_log: EventLog) -> None:
+    assert Histories.from_lists([["a"]], FACTS).event_types is None
+    lists = Histories.from_lists([["a", "b"], []], FACTS, event_types=[["view, é", None], []])
+    assert lists.event_types == [["view, é", ""], []]
+    arrays = lists.inputs(query_time=np.array([7, 8]), k=1, with_event_types=True)
+    assert arrays["event_types"].tolist() == [["view, é", ""], ["", ""]]
+    log = Histories.from_log(typed_log, [3, 3, 5], [4, 0, 2])
+    names = ["", *typed_log.event_types]
+    begin = int(typed_log.offsets[3])
+    wanted = [names[at] for at in typed_log.event_type[begin : begin + 4]]
+    assert log.event_types is not None and list(log.event_types[:2]) == [wanted, []]
+    table = pl.DataFrame(
+        {
+            "user": ["a", "a"],
+            "item": ["x", "y"],
+            "time": [9, 5],
+            "EVENT_TYPE": [None, "view"],
+        }
+    )
+    assert Histories.from_table(table).event_types == [["view", ""]]
+
+
+def test_event_types_are_left_out_where_they_are_not_read_and_unknown_where_not_given() -> None:
+    histories = Histories(["0"], [["a"]], [[5]], [[1.0]])
+    assert "event_types" not in histories.inputs(query_time=np.array([7]), k=1)
+    arrays = histories.inputs(query_time=np.array([7]), k=1, with_event_types=True)
+    assert arrays["event_types"].tolist() == [[""]]
+
+
+@pytest.mark.parametrize("events", [0, 2, 9])
+def test_the_last_events_are_cut_alike(events: int) -> None:
+    items = [["a", "b", "c"], ["d"], []]
+    whole = Histories.from_lists(items, FACTS, event_types=items)
+    last = whole.last(events)
+    wanted = [["a", "b", "c"][3 - min(events, 3) :], ["d"][: min(events, 1)], []]
+    assert last.items == last.event_types == wanted
+    assert [len(row) for row in last.times] == [len(row) for row in last.feedback]
+    assert events == 0 or last.last_times.tolist() == whole.last_times.tolist()
+    assert last.names == whole.names and Histories([], [], [], []).last(1).event_types is None
 
 
 def test_user_features_are_raw_values_and_missing_ones_unknown() -> None:

@@ -42,20 +42,29 @@ def ask(
     user_columns: Mapping[str, Sequence[Any]] | None,
     query_time: int | Sequence[int] | None,
     gap: int | Sequence[int] | None,
+    event_types: Sequence[Sequence[str | None]] | None = None,
 ) -> Question:
     """Reads a question; the arguments are those of `HRNNRecommender.recommend`.
 
     Raises:
-      ConfigError: both query_time and gap, a time that can't be, or a user feature that the model
-        doesn't read.
+      ConfigError: both query_time and gap, a time that can't be, or a user feature or event types
+        that the model doesn't read.
       DataError: lists of unlike lengths, or a value that is no number where one is read.
     """
     known = [spec.name for spec in predictor.user_specs]
     for unknown in (name for name in user_columns or {} if name not in known):
         there_are = f"there are: {', '.join(known)}" if known else "this model reads none"
         raise ConfigError(f"no user feature named {unknown!r}; {there_are}")
+    if event_types is not None and not predictor.uses_event_types:
+        raise ConfigError("event_types: got some, but this model reads none (event_types=false)")
     if isinstance(histories, (list, tuple)):
-        histories = Histories.from_lists(histories, facts, times=times, user_columns=user_columns)
+        histories = Histories.from_lists(
+            histories,
+            facts,
+            times=times,
+            user_columns=user_columns,
+            event_types=event_types,
+        )
     elif not isinstance(histories, Histories):
         histories = Histories.from_table(histories, user_columns=user_columns)
     begun = np.array([len(row) > 0 for row in histories.items], np.bool_)

@@ -223,6 +223,10 @@ def _history_arguments(parser: argparse.ArgumentParser) -> None:
         "--times", help="their Unix seconds, likewise; left out: the data's median gap apart"
     )
     parser.add_argument(
+        "--event-types",
+        help="types of the history's events, likewise, an empty one unknown: click,,purchase",
+    )
+    parser.add_argument(
         "--user", metavar="NAME=VALUE", action="append", default=[], help="a user feature"
     )
     when = parser.add_mutually_exclusive_group()

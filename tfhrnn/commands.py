@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import importlib
 import json
+from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -241,11 +242,20 @@ def _question(
     times = None
     if arguments.times is not None:
         times = [[_whole(t) for t in _ids(arguments.times, "--times")]]
+    types = None
+    if arguments.event_types is not None:
+        types = [_ids(arguments.event_types, "--event-types", blanks=True)]
+        assert recommender.run is not None
+        if recommender.config.model.event_types:
+            known = {"", *recommender.run.facts.event_types}
+            others = [kind for kind in dict.fromkeys(types[0]) if kind not in known]
+            _say_unknown("among the event types, read as unknown", others, console)
     question = {
         "gap": arguments.gap,
         "query_time": arguments.query_time,
         "times": times,
         "user_columns": {name: [value] for name, value in _pairs(arguments.user, "--user")},
+        "event_types": types,
     }
     return recommender, _ids(arguments.history, "--history"), question
 
@@ -255,13 +265,7 @@ def _answers(
 ) -> dict[str, Any]:
     """Prints the answers, and which of the ids asked about are unknown."""
     unknown = [item for item in asked if recommender.catalogue.index_of(item) == 1]
-    if unknown:
-        console.print(
-            "not in the catalogue, read as unknown items: "
-            + ", ".join(json.dumps(item, ensure_ascii=False) for item in unknown),
-            highlight=False,
-            soft_wrap=True,
-        )
+    _say_unknown("in the catalogue, read as unknown items", unknown, console)
     level = int(found["level"][0]) if len(found) else None
     table = Table(title=f"gap level {level}")
     numbers = [name for name in ("log_probability", "feedback") if name in found.columns]
@@ -278,6 +282,12 @@ def _answers(
     finite = [pl.when(pl.col(n).is_finite()).then(pl.col(n)).alias(n) for n in numbers]  # for JSON
     items = found.select("item", "title", *finite).to_dicts()
     return {"level": level, "unknown": unknown, "items": items}
+
+
+def _say_unknown(what: str, found: Iterable[str], console: Console) -> None:
+    texts = ", ".join(json.dumps(text, ensure_ascii=False) for text in found)
+    if texts:
+        console.print(f"not {what}: {texts}", highlight=False, soft_wrap=True)
 
 
 def _export(arguments: argparse.Namespace, console: Console) -> dict[str, Any]:
@@ -376,14 +386,15 @@ def _pairs(texts: list[str], option: str) -> list[tuple[str, str]]:
     return pairs
 
 
-def _ids(text: str, option: str) -> list[str]:
-    """A comma-separated list, or a JSON list."""
+def _ids(text: str, option: str, *, blanks: bool = False) -> list[str]:
+    """A comma-separated list, or a JSON list; with `blanks`, empty parts (null) stay, as ""."""
     if text.lstrip().startswith("["):
         try:
-            return [str(value) for value in json.loads(text)]
+            values = json.loads(text)
+            return ["" if blanks and value is None else str(value) for value in values]
         except json.JSONDecodeError as error:
             raise ConfigError(f"{option}: got {text!r}, expected a JSON list: {error}") from None
-    return [part for part in text.split(",") if part]
+    return [part for part in text.split(",") if part or (blanks and text)]
 
 
 def _whole(text: str) -> int:

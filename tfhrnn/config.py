@@ -86,7 +86,7 @@ class ModelConfig:
       mix: λ of known items at inference (cold ones take 1), and everywhere if the rule is "fixed".
       cold_max_events: items with at most that many training events are cold: λ is 1.
       level_width: width of the level embedding.
-      feature_width: width of the feedback and user embeddings.
+      feature_width: width of the feedback, event type and user embeddings.
       embedding_dropout: share of input channels dropped.
       input_cross: layers of a deep-cross network over all inputs before the tower; 0 for none.
       input_cross_rank: rank of its matrices; 0 for full ones.
@@ -95,6 +95,7 @@ class ModelConfig:
       variational_dropout: draw dropout masks once a lane and window instead of at each step, at the
         input, at the output and between the layers of "gru", "lstm" and "hgru"; a user's mask
         changes where a window ends.
+      event_types: read the type of each event, such as a click or a purchase.
     """
 
     tower: TowerName = "gru"
@@ -131,6 +132,7 @@ class ModelConfig:
     output_dropout: float = 0.4
     item_dropout: float = 0.0
     variational_dropout: bool = False
+    event_types: bool = False
 
     def __post_init__(self) -> None:
         for name in ("units", "layers", "seen_items", "level_width", "feature_width"):
@@ -209,8 +211,8 @@ class TrainingConfig:
         item alone.
       first_targets: count users' first events among the targets of training and of the validation
         perplexity; false gives them weight 0. Judging always tells them apart.
-      unknown_rate: share of input ids replaced by the unknown item, so that its embedding is
-        trained.
+      unknown_rate: share of input ids replaced by the unknown item, and their event types by the
+        unknown one, so that these embeddings are trained.
       seen_bias_rate: the seen-item bias's learning rate as a multiple of the others'.
       rating_weight: what the ranking head's loss counts beside the softmax's.
       recency_mask: weight training targets by recency, against each other within an update: its

@@ -1,13 +1,13 @@
 """Users' histories as the predictor's inputs: padded arrays by name.
 
 Histories come from an event log, from a table, or as plain lists of ids; what a caller leaves out
-(times, feedback) is filled in by stated rules.
+(times, feedback, event types) is filled in by stated rules.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -33,6 +33,7 @@ class Histories:
       times: `[users]` lists of Unix seconds.
       feedback: `[users]` lists of feedback, NaN where unknown.
       user_columns: raw user features by name, `[users]` each; a missing one is unknown.
+      event_types: `[users]` lists of types of events, "" where unknown; None if all are.
     """
 
     names: Sequence[str]
@@ -40,6 +41,7 @@ class Histories:
     times: Sequence[Sequence[int]]
     feedback: Sequence[Sequence[float]]
     user_columns: Mapping[str, Sequence[Any]] = field(default_factory=dict)
+    event_types: Sequence[Sequence[str]] | None = None
 
     def __len__(self) -> int:
         return len(self.items)
@@ -48,6 +50,20 @@ class Histories:
     def last_times(self) -> npt.NDArray[np.int64]:
         """Each user's last event, Unix seconds; 0 for an empty history."""
         return np.array([times[-1] if len(times) else 0 for times in self.times], np.int64)
+
+    def last(self, events: int) -> Histories:
+        """The same users' last events alone, `events` each or as many as there are."""
+
+        def cut(lists: Sequence[Sequence[Any]]) -> list[Sequence[Any]]:
+            return [values[max(len(values) - events, 0) :] for values in lists]
+
+        return replace(
+            self,
+            items=cut(self.items),
+            times=cut(self.times),
+            feedback=cut(self.feedback),
+            event_types=None if self.event_types is None else cut(self.event_types),
+        )
 
     @classmethod
     def from_log(
@@ -61,7 +77,7 @@ class Histories:
           lengths: how many events of each; all of them if left out.
         """
         ids = log.catalogue.ids
-        items, times, feedback = [], [], []
+        items, times, feedback, types = [], [], [], []
         for row, user in enumerate(users):
             begin, end = int(log.offsets[user]), int(log.offsets[user + 1])
             if lengths is not None:
@@ -69,9 +85,11 @@ class Histories:
             items.append([ids[index - FIRST_ITEM] for index in log.item[begin:end]])
             times.append(log.time[begin:end].tolist())
             feedback.append(log.feedback[begin:end].tolist())
+            types.append(log.event_types_of(user)[: end - begin])
         frame = log.user_frame[list(users)]
         columns = {name: frame[name].to_list() for name in frame.columns if name != "user_id"}
-        return cls([log.user_ids[user] for user in users], items, times, feedback, columns)
+        names = [log.user_ids[user] for user in users]
+        return cls(names, items, times, feedback, columns, types if log.event_types else None)
 
     @classmethod
     def from_lists(
@@ -82,11 +100,12 @@ class Histories:
         times: Sequence[Sequence[int]] | None = None,
         feedback: Sequence[Sequence[float]] | None = None,
         user_columns: Mapping[str, Sequence[Any]] | None = None,
+        event_types: Sequence[Sequence[str | None]] | None = None,
     ) -> Histories:
         """Plain lists of ids.
 
         Without times, events stand the training data's median gap apart and end with its last
-        event. Without feedback, it is unknown.
+        event. Without feedback or event types, these are unknown.
 
         Raises:
           DataError: lists of unlike lengths, or a text where a list of ids belongs.
@@ -102,7 +121,11 @@ class Histories:
             ]
         if feedback is None:
             feedback = [[float("nan")] * len(row) for row in items]
+        types = None
+        if event_types is not None:
+            types = [["" if kind is None else str(kind) for kind in row] for row in event_types]
         given: dict[str, Sequence[Sequence[Any]]] = {"times": times, "feedback": feedback}
+        given |= {} if types is None else {"event_types": types}
         for name, lists in given.items():
             if len(lists) != len(items):
                 found, expected = f"{len(lists)} lists", f"{len(items)}, one a history"
@@ -117,7 +140,7 @@ class Histories:
                         expected=f"{len(wanted)}",
                     )
         names = [str(row) for row in range(len(items))]
-        return cls(names, items, times, feedback, user_columns or {})
+        return cls(names, items, times, feedback, user_columns or {}, types)
 
     @classmethod
     def from_table(
@@ -139,6 +162,7 @@ class Histories:
             [part["timestamp"].to_list() for part in rows],
             [part["feedback"].to_list() for part in rows],
             user_columns or {},
+            [part["event_type"].to_list() for part in rows],
         )
 
     def inputs(
@@ -149,6 +173,7 @@ class Histories:
         k: int,
         exclude_seen: bool = False,
         with_feedback: bool = False,
+        with_event_types: bool = False,
     ) -> dict[str, npt.NDArray[Any]]:
         """The arrays of the `recommend` signature.
 
@@ -158,6 +183,7 @@ class Histories:
           k: how many items.
           exclude_seen: whether items of the history are left out.
           with_feedback: whether the signature asks for feedback.
+          with_event_types: whether it asks for event types.
 
         Raises:
           DataError: a user feature with too few or many values, or no number where one belongs.
@@ -166,14 +192,19 @@ class Histories:
         history = np.full((size, width), "", object)
         times = np.zeros((size, width), np.int64)
         feedback = np.full((size, width), np.nan, np.float32)
+        types = np.full((size, width), "", object)
         for row in range(size):
             count = len(self.items[row])
             history[row, :count] = self.items[row]
             times[row, :count] = self.times[row]
             feedback[row, :count] = self.feedback[row]
+            if self.event_types is not None:
+                types[row, :count] = self.event_types[row]
         arrays: dict[str, npt.NDArray[Any]] = {"history": history, "times": times}
         if with_feedback:
             arrays["feedback"] = feedback
+        if with_event_types:
+            arrays["event_types"] = types
         for spec in user_specs:
             values = self.user_columns.get(spec.name, [None] * size)
             if len(values) != size:

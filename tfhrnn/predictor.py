@@ -38,6 +38,7 @@ class Events(NamedTuple):
     feedback: tf.Tensor
     user: tf.Tensor
     first_item: tf.Tensor
+    event_type: tf.Tensor
 
 
 class _Reading(NamedTuple):
@@ -83,12 +84,14 @@ class Predictor(tf.Module):
         config = model.config
         self.thresholds, self.start_level = config.thresholds, config.start_level
         self.num_items, self.seen_items = catalogue.num_items, config.seen_items
-        self.uses_feedback = config.reads_feedback
+        self.uses_feedback, self.uses_event_types = config.reads_feedback, config.event_types
         self.user_specs = (
             tuple(user_features.specs) if config.user_features and user_features else ()
         )
         self.item_ids = tf.constant(catalogue.ids)
         self._index = _table(catalogue.ids, first=FIRST_ITEM, default=UNKNOWN)
+        if self.uses_event_types:
+            self._type_index = _table(list(model.facts.event_types), first=1, default=0)
         self._user_encoders = [_FeatureEncoder(spec) for spec in self.user_specs]
         weights, bias = model.decoder.item_matrix()
         self.weights = tf.Variable(weights, trainable=False, name="item_weights")
@@ -137,6 +140,8 @@ class Predictor(tf.Module):
         }
         if self.uses_feedback:
             spec["feedback"] = tf.TensorSpec([None, None], tf.float32, name="feedback")
+        if self.uses_event_types:
+            spec["event_types"] = tf.TensorSpec([None, None], tf.string, name="event_types")
         for user in self.user_specs:
             dtype = tf.float32 if user.kind == "numeric" else tf.string
             spec[f"user_{user.name}"] = tf.TensorSpec([None], dtype, name=f"user_{user.name}")
@@ -209,6 +214,7 @@ class Predictor(tf.Module):
             k=k,
             exclude_seen=exclude_seen,
             with_feedback=self.uses_feedback,
+            with_event_types=self.uses_event_types,
         )
 
     def levels(self, gap_seconds: npt.NDArray[np.int64]) -> npt.NDArray[np.int32]:
@@ -220,8 +226,9 @@ class Predictor(tf.Module):
 
         `history` `[batch, time]` ids padded with "" at the end, `times` their Unix seconds (a time
         before the one in front counts as a gap of 0), `feedback` with NaN for unknown,
-        `query_time`, `k` (1 and more; cut at the catalogue's size) and `exclude_seen` `[batch]`.
-        Out come `[batch, max k]`, "" and −inf where a row has fewer.
+        `event_types` with "" for unknown, `query_time`, `k` (1 and more; cut at the catalogue's
+        size) and `exclude_seen` `[batch]`. Out come `[batch, max k]`, "" and −inf where a row has
+        fewer.
         """
         k = inputs["k"]
         positive = tf.debugging.assert_positive(k, message="k: expected 1 or more")
@@ -278,10 +285,14 @@ class Predictor(tf.Module):
                 tf.sequence_mask(length, tf.shape(history)[1], tf.int32),
                 message="history: expected empty ids only after the last id of a row",
             ),
-            tf.debugging.assert_equal(
-                tf.shape(inputs["times"]),
-                tf.shape(history),
-                message="times: expected the shape of history",
+            *(
+                tf.debugging.assert_equal(
+                    tf.shape(inputs[name]),
+                    tf.shape(history),
+                    message=f"{name}: expected the shape of history",
+                )
+                for name in ("times", "feedback", "event_types")
+                if name in inputs
             ),
         ]
         with tf.control_dependencies(checks):
@@ -334,6 +345,9 @@ class Predictor(tf.Module):
         first = tf.where(length[:, tf.newaxis] > 0, tf.pad(index, [[0, 0], [0, 1]])[:, :1], START)
         unknown = tf.fill([batch, 1], np.float32(np.nan))
         feedback = inputs.get("feedback", tf.fill(tf.shape(index), np.float32(np.nan)))
+        types = tf.zeros_like(index)
+        if self.uses_event_types:
+            types = tf.cast(self._type_index.lookup(inputs["event_types"]), tf.int32)
         blocks = [
             encode(inputs[f"user_{spec.name}"])
             for spec, encode in zip(self.user_specs, self._user_encoders, strict=True)
@@ -349,6 +363,7 @@ class Predictor(tf.Module):
             feedback=tf.concat([unknown, feedback], axis=1),
             user=tf.repeat(user[:, tf.newaxis], steps, axis=1),
             first_item=tf.repeat(first, steps, axis=1),
+            event_type=tf.concat([tf.zeros([batch, 1], tf.int32), types], axis=1),
         )
 
     def _seen(self, index: tf.Tensor, given: tf.Tensor) -> tf.Tensor:

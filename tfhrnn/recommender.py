@@ -243,6 +243,7 @@ class HRNNRecommender:
         exclude_seen: bool = False,
         times: Sequence[Sequence[int]] | None = None,
         user_columns: Mapping[str, Sequence[Any]] | None = None,
+        event_types: Sequence[Sequence[str | None]] | None = None,
         rerank: int | None = None,
         retrieval: RetrievalName = "exact",
     ) -> pl.DataFrame:
@@ -258,6 +259,8 @@ class HRNNRecommender:
           times: Unix seconds of plain lists' events; the training data's median gap apart if left
             out.
           user_columns: raw user features by name, a value a history.
+          event_types: types of plain lists' events, "" or None where unknown; all of them if left
+            out.
           rerank: retrieve that many, and return the k of the highest predicted feedback.
           retrieval: how the best are found, see `tfhrnn.predictor.Predictor`.
 
@@ -267,8 +270,8 @@ class HRNNRecommender:
           level where there is no history).
 
         Raises:
-          ConfigError: both query_time and gap, a k below 1, a time that can't be, a user feature
-            that the model doesn't read, or no such retrieval.
+          ConfigError: both query_time and gap, a k below 1, a time that can't be, a user feature or
+            event types that the model doesn't read, or no such retrieval.
           DataError: lists of unlike lengths, or a value that is no number where one is read.
         """
         if k < 1:
@@ -286,6 +289,7 @@ class HRNNRecommender:
             user_columns=user_columns,
             query_time=query_time,
             gap=gap,
+            event_types=event_types,
         )
         ids, log_p = predictor.answer(
             asked.histories,
@@ -315,6 +319,7 @@ class HRNNRecommender:
         gap: int | Sequence[int] | None = None,
         times: Sequence[Sequence[int]] | None = None,
         user_columns: Mapping[str, Sequence[Any]] | None = None,
+        event_types: Sequence[Sequence[str | None]] | None = None,
     ) -> pl.DataFrame:
         """Given items for each history, best first.
 
@@ -325,6 +330,7 @@ class HRNNRecommender:
           gap: as in `recommend`.
           times: as in `recommend`.
           user_columns: as in `recommend`.
+          event_types: as in `recommend`.
 
         Returns:
           As `recommend`, with `feedback`, what the user is expected to say of the item, where the
@@ -344,6 +350,7 @@ class HRNNRecommender:
             user_columns=user_columns,
             query_time=query_time,
             gap=gap,
+            event_types=event_types,
         )
         if len(items) != len(asked.query_time):
             raise DataError(
@@ -409,6 +416,8 @@ class HRNNRecommender:
             },
             "versions": run.description["versions"],
         }
+        if predictor.uses_event_types:
+            card["data"]["event_types"] = list(run.facts.event_types)
         if run.result.is_file():
             result = run.read_result()
             key = result_key(self.config)

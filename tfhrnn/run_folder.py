@@ -212,7 +212,9 @@ class RunFolder:
     def facts(self) -> TrainingFacts:
         """What the model took from the training users."""
         arrays = {name: np.load(self.path / "facts" / f"{name}.npy") for name in _ARRAYS}
-        return TrainingFacts(**arrays, **_read_json(self.path / "facts" / "facts.json"))
+        others = _read_json(self.path / "facts" / "facts.json")
+        others["event_types"] = tuple(others.get("event_types", ()))  # none in older runs
+        return TrainingFacts(**arrays, **others)
 
     def epochs(self) -> pl.DataFrame:
         """metrics.csv as a table, a row an epoch (columns: `tfhrnn.training.COLUMNS`)."""

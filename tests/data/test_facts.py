@@ -9,6 +9,7 @@ import pytest
 from tfhrnn.config import ModelConfig
 from tfhrnn.data.event_log import EventLog, write_event_log
 from tfhrnn.data.facts import item_counts, item_statistics, seen_bias_start, training_facts
+from tfhrnn.errors import ConfigError
 
 
 @pytest.fixture(scope="module")
@@ -36,6 +37,14 @@ def test_only_training_users_are_counted(log: EventLog) -> None:
     assert facts.feedback_std == pytest.approx(np.std([1, 5, 3]))
     assert facts.median_gap == 25  # of 10 and 40
     assert facts.item_features.shape == (3, 0) and facts.user_width == 0
+
+
+def test_event_types_are_those_of_the_log(log: EventLog, typed_log: EventLog) -> None:
+    facts = training_facts(typed_log, TRAIN, ModelConfig(event_types=True))
+    assert facts.event_types == ("buy", "view, é")
+    with pytest.raises(ConfigError, match=r"event_types: .*log has no types of events, expected"):
+        training_facts(log, TRAIN, ModelConfig(event_types=True))
+    assert training_facts(log, TRAIN, ModelConfig()).event_types == ()
 
 
 def test_statistics_standardise_over_items_that_have_them(log: EventLog) -> None:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -167,6 +169,28 @@ def test_unknown_ids_replace_inputs_but_never_targets_or_starts(tiny_log: EventL
     assert 0.35 < share < 0.65  # about 400 draws: 4 standard errors are .1
     assert np.all(lane.item[0][real & (lane.reset[0] == 1)] == START)
     assert np.all(lane.targets[0][real] >= FIRST_ITEM)
+
+
+def test_an_events_type_goes_where_its_item_goes(typed_log: EventLog) -> None:
+    """Each event gets an item of its own, so that (user, item) names it whatever its place."""
+    log, count = typed_log, typed_log.num_events
+    own = replace(log, item=np.arange(count, dtype=np.int32) + FIRST_ITEM)
+    plan: dict[str, Any] = {"shuffle": True, "shuffle_ties": True, "flush_steps": 1}
+    for batch in Windows(own, ALL, lanes=3, window=7, **plan).batches(2):
+        assert batch.event_type.dtype == np.int32
+        real = batch.item >= FIRST_ITEM
+        np.testing.assert_array_equal(
+            batch.event_type[real], log.event_type[batch.item[real] - FIRST_ITEM]
+        )
+        assert not batch.event_type[~real].any()  # start events, flush steps and padding
+
+
+def test_an_event_that_is_read_as_unknown_is_of_an_unknown_type(typed_log: EventLog) -> None:
+    whole = one_lane(Windows(typed_log, ALL, lanes=1, window=50))
+    lane = one_lane(Windows(typed_log, ALL, lanes=1, window=50, unknown_rate=0.5))
+    replaced = lane.item == UNKNOWN
+    assert whole.event_type[replaced].any() and not lane.event_type[replaced].any()
+    np.testing.assert_array_equal(lane.event_type[~replaced], whole.event_type[~replaced])
 
 
 def test_target_weights_can_depend_on_levels(small_log: EventLog) -> None:

@@ -11,6 +11,7 @@ import tensorflow as tf
 
 from tfhrnn.layers import (
     EventEmbedding,
+    EventTypeEmbedding,
     FeedbackEmbedding,
     GapInputs,
     ItemEmbedding,
@@ -56,6 +57,19 @@ def test_unknown_feedback_is_told_from_average_feedback() -> None:
     unknown, average, again = layer(tf.constant([np.nan, 3.5, np.nan]))
     assert np.all(np.isfinite(unknown)) and np.any(unknown != average)
     np.testing.assert_array_equal(unknown, again)
+
+
+@pytest.mark.parametrize("policy", ["float32", "mixed_bfloat16", "mixed_float16"])
+@pytest.mark.parametrize("compiled", [None, False, True])
+def test_event_types_have_a_row_each_and_unknown_the_first(
+    policy: str, compiled: bool | None
+) -> None:
+    layer = EventTypeEmbedding(2, 3, dtype=policy)
+    ask = layer if compiled is None else tf.function(layer, jit_compile=compiled)
+    found = ask(tf.constant([[2, 0], [1, 2]]))
+    assert layer.table.shape == (3, 3) and layer.table.dtype == tf.float32
+    rows = layer.table.numpy()[[[2, 0], [1, 2]]]
+    np.testing.assert_array_equal(found, tf.cast(rows, layer.compute_dtype))
 
 
 def test_gap_inputs_are_log_and_a_flag_for_zero() -> None:
@@ -106,6 +120,7 @@ def whole(dropout: float = 0.0) -> EventEmbedding:
         position=PositionInput(),
         dropout=dropout,
         seed=0,
+        event_type=EventTypeEmbedding(2, 6),
     )
 
 
@@ -119,17 +134,21 @@ def event() -> Any:
         gap=tf.ones(shape),
         query_time=tf.ones(shape, tf.int64),
         position=tf.ones(shape, tf.int32),
+        event_type=tf.constant([[0, 1, 2], [2, 1, 0]]),
     )
 
 
 def test_parts_are_concatenated_in_order() -> None:
     layer = whole()
     found = layer(event(), tf.ones([3, 4]))
-    assert found.shape == (2, 3, 4 + 2 + 3 + 2 + 2 + 4 + 1)
+    assert found.shape == (2, 3, 4 + 2 + 3 + 2 + 2 + 4 + 1 + 6)
     np.testing.assert_array_equal(found[..., :4], 1)
     np.testing.assert_array_equal(
         found[..., 4:6], tf.gather(tf.convert_to_tensor(layer.get_weights()[1]), event().level)
     )
+    assert layer.event_type is not None
+    types = tf.gather(layer.event_type.table, event().event_type)
+    np.testing.assert_array_equal(found[..., -6:], types)
 
 
 def test_dropout_touches_only_items_and_only_in_training() -> None:
@@ -151,6 +170,7 @@ def test_parts_that_are_left_out_take_no_room() -> None:
         ItemEmbedding(3, 4, tied=False, features=FEATURES, seed=1),
         LevelEmbedding(5, 2, seed=1),
         FeedbackEmbedding(3, mean=1.5, std=0.5, seed=1),
+        EventTypeEmbedding(4, 3, seed=1),
         UserEmbedding(3, seed=1),
         TimeBumps(4, first=3, last=9),
     ],

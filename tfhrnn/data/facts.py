@@ -17,6 +17,7 @@ from tfhrnn.config import ModelConfig
 from tfhrnn.data.catalogue import FIRST_ITEM
 from tfhrnn.data.event_log import EventLog
 from tfhrnn.data.item_factors import item_factors
+from tfhrnn.errors import ConfigError
 
 
 @dataclass(frozen=True)
@@ -34,6 +35,7 @@ class TrainingFacts:
       median_gap: seconds, the middle gap between a user's events.
       user_width: width of the encoded user features.
       seen_bias: where the seen-item bias starts.
+      event_types: the types of the log's events, those of `Batch.event_type` from 1 on.
     """
 
     item_features: npt.NDArray[np.float32]
@@ -45,6 +47,7 @@ class TrainingFacts:
     median_gap: int
     user_width: int
     seen_bias: float
+    event_types: tuple[str, ...] = ()
 
 
 def events_of(log: EventLog, users: npt.NDArray[np.integer]) -> npt.NDArray[np.int64]:
@@ -126,7 +129,16 @@ def seen_bias_start(log: EventLog, users: npt.NDArray[np.integer]) -> float:
 def training_facts(
     log: EventLog, users: npt.NDArray[np.integer], config: ModelConfig
 ) -> TrainingFacts:
-    """Reads the facts off the events of the training users."""
+    """Reads the facts off the events of the training users.
+
+    Raises:
+      ConfigError: the model reads event types, and the log has none.
+    """
+    if config.event_types and not log.event_types:
+        raise ConfigError(
+            f"event_types: {log.name or log.directory} has no types of events, expected false, or "
+            "interactions with a column event_type (--map event_type=COLUMN when they are prepared)"
+        )
     events = events_of(log, users)
     time, feedback = np.asarray(log.time)[events], np.asarray(log.feedback)[events]
     known = feedback[np.isfinite(feedback)].astype(np.float64)
@@ -149,4 +161,5 @@ def training_facts(
         median_gap=int(np.median(gaps)) if len(gaps) else 0,
         user_width=log.user_matrix.shape[1],
         seen_bias=seen_bias_start(log, users),
+        event_types=log.event_types,
     )

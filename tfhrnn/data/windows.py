@@ -52,6 +52,7 @@ class Batch(NamedTuple):
         zeros is no entry.
       first_item: `[lanes, window]` int32, index of the user's first item, known at every step from
         the start event on; 0 in padding.
+      event_type: `[lanes, window]` int32, of the event read; 0 where unknown.
     """
 
     item: Any
@@ -68,6 +69,7 @@ class Batch(NamedTuple):
     weight: Any
     seen: Any
     first_item: Any
+    event_type: Any
 
     @classmethod
     def blank(
@@ -97,6 +99,7 @@ class Batch(NamedTuple):
             weight=np.zeros(shape, np.float32),
             seen=np.zeros((lanes, entries, 3), np.int32),
             first_item=np.full(shape, START, np.int32),
+            event_type=np.zeros(shape, np.int32),
         )
 
 
@@ -115,6 +118,7 @@ class _Steps(NamedTuple):
     target_feedback: npt.NDArray[np.float32]
     weight: npt.NDArray[np.float32]
     first_item: npt.NDArray[np.int32]
+    event_type: npt.NDArray[np.int32]
     stays: npt.NDArray[np.int32]
 
 
@@ -165,7 +169,7 @@ class Windows:
       shuffle_ties: whether each epoch draws the order within equal timestamps anew.
       tied_targets: most items of the remaining tied set given as targets.
       seen_items: size of the set of last distinct items in `Batch.seen`; 0 leaves it empty.
-      unknown_rate: share of input items replaced by the unknown index.
+      unknown_rate: share of input items replaced by the unknown index, their event types too.
       flush_steps: steps of weight 0 before each start event, for towers that need them.
       target_weight: from a user's levels and weights, `[events]` each, to the weights of the
         targets; by default the weights themselves.
@@ -310,9 +314,11 @@ class Windows:
         begin, end = int(log.offsets[user]), int(log.offsets[user + 1])
         item, time = np.asarray(log.item[begin:end]), np.asarray(log.time[begin:end])
         feedback, weight = np.asarray(log.feedback[begin:end]), np.asarray(log.weight[begin:end])
+        types = np.asarray(log.event_type[begin:end])
         if self.shuffle_ties:
             order = np.lexsort((rng.random(len(time)), time))
             item, feedback, weight = item[order], feedback[order], weight[order]
+            types = types[order]
         n = len(item)
         gap = np.diff(time, prepend=time[:1]).astype(np.float32)
         level = gap_levels(gap, self.thresholds)
@@ -321,6 +327,8 @@ class Windows:
         if self.unknown_rate:
             read = np.where(rng.random(n) < self.unknown_rate, UNKNOWN, read).astype(np.int32)
             read[0] = START
+        types = np.concatenate([[0], types[:-1]])
+        types[read == UNKNOWN] = 0
         counted = self.target_weight(level, weight).astype(np.float32)
         if self.time_weight is not None:
             counted = counted * self.time_weight(time)
@@ -341,6 +349,7 @@ class Windows:
             target_feedback=feedback,
             weight=counted,
             first_item=np.full(n, item[0], np.int32),
+            event_type=types.astype(np.int32),
             stays=seen_stays(item, self.seen_items)
             if self.seen_items
             else np.zeros((0, 3), np.int32),

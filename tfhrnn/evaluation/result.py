@@ -119,13 +119,7 @@ def example_request(
     predictor: Predictor, log: EventLog, user: int, last: int = 5
 ) -> dict[str, Any]:
     """A short body for `curl`: a user's last events, asked an hour later, as columns."""
-    whole = Histories.from_log(log, [user])
-    short = dataclasses.replace(
-        whole,
-        items=[whole.items[0][-last:]],
-        times=[whole.times[0][-last:]],
-        feedback=[whole.feedback[0][-last:]],
-    )
+    short = Histories.from_log(log, [user]).last(last)
     inputs = predictor.inputs(short, query_time=short.last_times + 3600, k=5)
     return {name: value.tolist() for name, value in inputs.items()}
 

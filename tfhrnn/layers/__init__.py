@@ -3,6 +3,7 @@
 from tfhrnn.layers.decoder import Decoder
 from tfhrnn.layers.embeddings import (
     EventEmbedding,
+    EventTypeEmbedding,
     FeedbackEmbedding,
     GapInputs,
     ItemEmbedding,
@@ -22,6 +23,7 @@ __all__ = [
     "Control",
     "Decoder",
     "EventEmbedding",
+    "EventTypeEmbedding",
     "FeedbackEmbedding",
     "FirstItemEmbedding",
     "GapInputs",

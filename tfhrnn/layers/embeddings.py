@@ -191,6 +191,39 @@ class FeedbackEmbedding(tf.keras.layers.Layer):
         return {**super().get_config(), **own}
 
 
+class EventTypeEmbedding(tf.keras.layers.Layer):
+    """The type of an event, such as a click or a purchase: feedback as a category.
+
+    Args:
+      num_types: types there are, the unknown one not counted.
+      units: width.
+      seed: of weights.
+
+    Source: Ma and Narayanaswamy, section 2, interaction feedback.
+    """
+
+    def __init__(
+        self, num_types: int, units: int, *, seed: int | None = None, **kwargs: Any
+    ) -> None:
+        super().__init__(**kwargs)
+        self.num_types, self.units, self.seed = num_types, units, seed
+
+    def build(self, _: Any) -> None:
+        """Creates the table; the unknown type's row is the first."""
+        shape = [self.num_types + 1, self.units]
+        self.table = self.add_weight("table", shape, initializer=_uniform(self.seed))
+        super().build(_)
+
+    def call(self, event_type: tf.Tensor) -> tf.Tensor:
+        """`[...]` int32 types, 0 where unknown, to `[..., units]`."""
+        return tf.gather(tf.cast(self.table, self.compute_dtype), event_type)
+
+    def get_config(self) -> dict[str, Any]:
+        """The constructor's arguments."""
+        own = {"num_types": self.num_types, "units": self.units, "seed": self.seed}
+        return {**super().get_config(), **own}
+
+
 class UserEmbedding(tf.keras.layers.Layer):
     """Encoded user features through a dense layer.
 
@@ -294,6 +327,7 @@ class EventEmbedding(tf.keras.layers.Layer):
       item_dropout: share of the items dropped whole in training.
       variational: draw the dropped channels once a window and lane instead of at each step.
       seed: of the dropout.
+      event_type: the event type's part, or None.
     """
 
     def __init__(
@@ -313,12 +347,14 @@ class EventEmbedding(tf.keras.layers.Layer):
         item_dropout: float = 0.0,
         variational: bool = False,
         seed: int | None = None,
+        event_type: EventTypeEmbedding | None = None,
         **kwargs: Any,
     ) -> None:
         super().__init__(autocast=False, **kwargs)  # each part casts what it reads
         self.item, self.level, self.feedback, self.user = item, level, feedback, user
         self.gap, self.time, self.position = gap, time, position
         self.first_item, self.negation, self.cross = first_item, negation, cross
+        self.event_type = event_type
         channels = VariationalDropout if variational else tf.keras.layers.Dropout
         self.dropout = channels(dropout, seed=seed, force_generator=True, dtype=self._dtype_policy)
         self.item_dropout = (
@@ -342,7 +378,7 @@ class EventEmbedding(tf.keras.layers.Layer):
         Args:
           event: a record with `item`, `level`, `feedback`, `user`, `gap`, `query_time` and
             `position`, `[lanes, window]` each (`user` with a width), such as
-            `tfhrnn.data.windows.Batch`; `first_item` too where that part is read.
+            `tfhrnn.data.windows.Batch`; `first_item` and `event_type` too where they are read.
           item_weights: `[items, units]` from `Decoder.item_matrix`, for tied items.
           training: whether dropout draws.
 
@@ -368,5 +404,7 @@ class EventEmbedding(tf.keras.layers.Layer):
                 parts.append(tf.cast(layer(value), self.compute_dtype))
         if self.first_item is not None:
             parts.append(tf.cast(self.first_item(event.first_item), self.compute_dtype))
+        if self.event_type is not None:
+            parts.append(tf.cast(self.event_type(event.event_type), self.compute_dtype))
         x = tf.concat(parts, axis=-1)
         return x if self.cross is None else self.cross(x)

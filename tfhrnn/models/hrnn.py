@@ -20,6 +20,7 @@ from tfhrnn.layers.decoder import Decoder
 from tfhrnn.layers.embeddings import (
     FIRST_COLUMN,
     EventEmbedding,
+    EventTypeEmbedding,
     FeedbackEmbedding,
     GapInputs,
     ItemEmbedding,
@@ -151,6 +152,11 @@ class HRNN(tfrs.models.Model):
                 config.input_cross, rank=config.input_cross_rank, seed=seed + 1000, dtype=policy
             )
             if config.input_cross
+            else None,
+            event_type=EventTypeEmbedding(
+                len(facts.event_types), config.feature_width, seed=seed + 11, dtype=policy
+            )
+            if config.event_types
             else None,
             dropout=config.embedding_dropout,
             item_dropout=config.item_dropout,
