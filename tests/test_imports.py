@@ -17,9 +17,9 @@ ROOT = Path(__file__).parents[1]
 STAGES = (
     ("errors", "protocol", "config", "personalize", "presets", "startup"),
     ("data", "layers"),
-    ("models", "run_folder", "histories"),
+    ("models", "run_folder", "histories", "feature_encoder"),
     ("training", "predictor"),
-    ("export", "evaluation", "answers"),
+    ("export", "evaluation", "answers", "model_card"),
     ("recommender",),
     ("quickstart", "experiments", "choices"),
     ("commands", "cli", "__main__"),

@@ -17,9 +17,9 @@ import numpy.typing as npt
 import tensorflow as tf
 
 from tfhrnn.data.catalogue import FIRST_ITEM, START, UNKNOWN, Catalogue
-from tfhrnn.data.features import FeatureSet, FeatureSpec
+from tfhrnn.data.features import FeatureSet
 from tfhrnn.data.sessions import gap_levels
-from tfhrnn.data.words import NO_WORD, POWERS, PRIME, WORD_BYTES
+from tfhrnn.feature_encoder import FeatureEncoder, string_index
 from tfhrnn.histories import Histories
 from tfhrnn.layers.retrieval import Retrieval, seen_columns
 from tfhrnn.layers.top_k import Marks
@@ -89,10 +89,10 @@ class Predictor(tf.Module):
             tuple(user_features.specs) if config.user_features and user_features else ()
         )
         self.item_ids = tf.constant(catalogue.ids)
-        self._index = _table(catalogue.ids, first=FIRST_ITEM, default=UNKNOWN)
+        self._index = string_index(catalogue.ids, first=FIRST_ITEM, default=UNKNOWN)
         if self.uses_event_types:
-            self._type_index = _table(list(model.facts.event_types), first=1, default=0)
-        self._user_encoders = [_FeatureEncoder(spec) for spec in self.user_specs]
+            self._type_index = string_index(list(model.facts.event_types), first=1, default=0)
+        self._user_encoders = [FeatureEncoder(spec) for spec in self.user_specs]
         weights, bias = model.decoder.item_matrix()
         self.weights = tf.Variable(weights, trainable=False, name="item_weights")
         self.bias = tf.Variable(bias, trainable=False, name="item_bias")
@@ -400,49 +400,3 @@ def _function(
         return answer(inputs)
 
     return tf.function(named).get_concrete_function(**signature)
-
-
-class _FeatureEncoder(tf.Module):
-    """`FeatureSpec.encode` in the graph: raw values `[batch]` to `[batch, width]`."""
-
-    def __init__(self, spec: FeatureSpec) -> None:
-        super().__init__()
-        self.spec = spec
-        if spec.kind in ("categorical", "multi-hot"):
-            self.table = _table(list(spec.vocabulary), first=0, default=len(spec.vocabulary))
-
-    def __call__(self, values: tf.Tensor) -> tf.Tensor:
-        spec = self.spec
-        if spec.kind == "numeric":
-            known = tf.math.is_finite(values)
-            scaled = tf.where(known, (values - spec.mean) / (spec.std or 1.0), 0.0)
-            return tf.stack([scaled, tf.cast(~known, tf.float32)], axis=1)
-        if spec.kind == "categorical":
-            return tf.one_hot(self.table.lookup(tf.strings.strip(values)), spec.width)
-        if spec.kind == "text":
-            spaced = tf.strings.regex_replace(
-                tf.strings.lower(values, encoding="utf-8"), NO_WORD, " "
-            )
-            pieces = tf.strings.split(spaced)
-            columns = _word_buckets(pieces.values, spec.buckets)
-        else:
-            pieces = tf.strings.split(values, spec.separator)
-            columns = self.table.lookup(tf.strings.strip(pieces.values))
-        rows = tf.one_hot(columns, spec.width)
-        summed = tf.math.unsorted_segment_max(rows, pieces.value_rowids(), tf.shape(values)[0])
-        present = tf.maximum(summed, 0.0)  # a row without pieces holds the lowest float
-        return tf.math.l2_normalize(present, axis=1)
-
-
-def _word_buckets(words: tf.Tensor, buckets: int) -> tf.Tensor:
-    """`tfhrnn.data.words.word_buckets` in the graph: words `[n]` to int64 `[n]`."""
-    padded = tf.io.decode_raw(words, tf.uint8, fixed_length=WORD_BYTES)
-    powers = tf.constant(POWERS, tf.int64)
-    return tf.linalg.matvec(tf.cast(padded, tf.int64), powers) % PRIME % buckets
-
-
-def _table(keys: list[str], *, first: int, default: int) -> tf.lookup.StaticHashTable:
-    """Keys to consecutive numbers from `first`; anything else to `default`."""
-    values = tf.range(first, first + len(keys), dtype=tf.int64)
-    initializer = tf.lookup.KeyValueTensorInitializer(tf.constant(keys, tf.string), values)
-    return tf.lookup.StaticHashTable(initializer, default)

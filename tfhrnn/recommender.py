@@ -26,9 +26,10 @@ from tfhrnn.data.sources import TableSource
 from tfhrnn.data.split import Part, split_users
 from tfhrnn.errors import ConfigError, DataError, RunError, TfhrnnError
 from tfhrnn.evaluation.evaluate import protocol_of
-from tfhrnn.evaluation.result import evaluate_run, result_key
+from tfhrnn.evaluation.result import evaluate_run
 from tfhrnn.export import export
 from tfhrnn.histories import Histories
+from tfhrnn.model_card import model_card
 from tfhrnn.models.hrnn import HRNN
 from tfhrnn.predictor import Predictor
 from tfhrnn.run_folder import RunFolder
@@ -392,39 +393,7 @@ class HRNNRecommender:
           RunError: it cannot be written.
         """
         run, predictor = self._trained(), self._predictor(retrieval)
-        card: dict[str, Any] = {
-            "name": name or Path(out).name,
-            "description": (
-                "Next-item recommender: a hierarchical recurrent network with meta data, "
-                f"preset {self.config.preset}, written by tfhrnn."
-            ),
-            "data": {
-                "name": run.description["dataset"],
-                "fingerprint": run.description["fingerprint"],
-                "catalogue_items": run.catalogue.num_items,
-                "thresholds": list(self.config.model.thresholds),
-            },
-            "inputs": {
-                key: f"{spec.dtype.name} {spec.shape}"
-                for key, spec in predictor.signature().items()
-            },
-            "retrieval": {
-                "way": retrieval,
-                "log_probabilities": "estimated normaliser"
-                if retrieval == "clustered"
-                else "exact normaliser over the whole catalogue",
-            },
-            "versions": run.description["versions"],
-        }
-        if predictor.uses_event_types:
-            card["data"]["event_types"] = list(run.facts.event_types)
-        if run.result.is_file():
-            result = run.read_result()
-            key = result_key(self.config)
-            metrics = ("perplexity", "hit_rate_at_10", "ndcg_at_10", "mrr_at_10")
-            card["figures"] = {metric: result[metric][key] for metric in metrics}
-            card["figures"]["perplexity_of_popularity"] = result["perplexity"]["popularity"]
-            card["protocol"] = result["protocol"]
+        card = model_card(run, predictor, name=name or Path(out).name, retrieval=retrieval)
         return export(predictor, out, card)
 
     def _trained(self) -> RunFolder:

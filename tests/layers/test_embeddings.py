@@ -196,7 +196,6 @@ def test_half_precision_reads_gaps_and_feedback_with_all_their_digits() -> None:
         gap=gap,
         query_time=None,
         position=None,
-        event_type=None,
     )
     both = EventEmbedding(
         ItemEmbedding(3, 2, dtype="mixed_float16"),
