@@ -18,7 +18,7 @@ def choices() -> dict[str, dict[str, str]]:
         name: ", ".join(f"{key}={value}" for key, value in settings.items()) or "the defaults"
         for name, settings in PRESETS.items()
     }
-    presets = {name: f"{PRESET_LINES[name]}: {changes[name]}" for name in PRESETS}
+    presets = {name: f"{PRESET_LINES[name]} ({changes[name]})" for name in PRESETS}
     return {
         "presets (--preset)": presets,
         "towers (--set tower=NAME)": {name: _first_line(kind) for name, kind in TOWERS.items()},

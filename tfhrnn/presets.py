@@ -20,7 +20,9 @@ _METADATA: Final[dict[str, object]] = {
 PRESETS: Final[dict[str, dict[str, object]]] = {
     "hrnn": {},
     "hrnn-metadata": {**_METADATA},
-    # Nearer to the features at inference than the 0.5 that is best for known items.
+    # On ml-100k after 5 epochs the validation perplexity of items with at most 15 training events
+    # falls from 1686 at 0.5 to 1176, and that of all items rises from 319 to 432. Cold by count
+    # instead (`cold_max_events=15` at 0.5) is worse in both: 1193 and 475.
     "hrnn-coldstart": {**_METADATA, "mix": 0.75},
     "user-personalization": {
         **_METADATA,
@@ -29,11 +31,15 @@ PRESETS: Final[dict[str, dict[str, object]]] = {
         "seen_bias": True,
     },
     "personalized-ranking": {**_METADATA, "rating": "joint"},
-    # No part but the last item may say anything; see `tfhrnn.layers.item_to_item`.
+    # No part but the last item may say anything; see `tfhrnn.layers.item_to_item`. Two matrices of
+    # items and no memory overfit soon: narrower, slower, more dropout.
     "sims": {
         "tower": "last_item",
         "tied": False,
         "levels": False,
+        "units": 64,
+        "embedding_dropout": 0.4,
+        "learning_rate": 3e-3,
         "epochs": 10,
     },
     "popularity-count": {
