@@ -17,6 +17,7 @@ from tfhrnn.config import Config, preset
 from tfhrnn.data.event_log import EventLog, write_event_log
 from tfhrnn.data.facts import training_facts
 from tfhrnn.evaluation.evaluate import judge
+from tfhrnn.export import export
 from tfhrnn.histories import Histories
 from tfhrnn.models.hrnn import HRNN
 from tfhrnn.predictor import Predictor
@@ -148,6 +149,22 @@ def test_first_items_are_served_as_judged_after_the_first_event(
     blind = judge(model, log, USERS, config)["log_p"].to_numpy()
     np.testing.assert_allclose(found[~later], blind[~later], atol=2e-5)
     assert np.abs(blind - log_p)[later].max() > 1e-3  # later targets hear of the first item too
+
+
+def test_words_and_first_items_are_in_the_saved_graph(make_log: MakeLog, tmp_path: Path) -> None:
+    log = make_log("text")
+    settings = {"item_features": True, "first_item_features": True, "user_features": True}
+    _, _, predictor = make(log, **settings, negate_below="mean", input_cross=1)
+    histories = Histories.from_log(log, USERS.tolist(), [0, 1, 3])
+    arrays = predictor.inputs(histories, query_time=histories.last_times + 5, k=30)
+    inputs = {
+        name: tf.constant(arrays[name], spec.dtype) for name, spec in predictor.signature().items()
+    }
+    card = {"name": "model", "description": "every input"}
+    saved = tf.saved_model.load(str(export(predictor, tmp_path / "model", card)))
+    found, expected = saved.signatures["serving_default"](**inputs), predictor.recommend(**inputs)
+    for name in ("items", "log_probabilities"):
+        np.testing.assert_array_equal(found[name], expected[name])
 
 
 def test_negation_turns_the_items_own_input_around(make_log: MakeLog) -> None:

@@ -22,6 +22,19 @@ def make(**options: Any) -> Decoder:
     return decoder
 
 
+def test_features_of_every_kind_start_with_as_much_to_say() -> None:
+    """One matrix over all columns is a projection a feature; a wide one must not drown others."""
+    rng = np.random.default_rng(0)
+    one_of_three = np.eye(3, dtype=np.float32)[rng.integers(3, size=400)]
+    four_of_512 = (rng.random((400, 512)).argsort(1) < 4).astype(np.float32) / 2  # length 1 too
+    decoder = Decoder(64, features=np.concatenate([one_of_three, four_of_512], axis=1), seed=1)
+    decoder.build()
+    weights = decoder.feature_weights.numpy()
+    narrow, wide = one_of_three @ weights[:3], four_of_512 @ weights[3:]
+    # Root mean squares of a start drawn once for all columns: alike but for the draw of 3 rows.
+    assert np.sqrt((wide**2).mean()) == pytest.approx(np.sqrt((narrow**2).mean()), rel=0.15)
+
+
 def by_hand(decoder: Decoder, mix: Any) -> tuple[Any, Any]:
     """(1 − λ) w + λ w(f), and the same of the bias."""
     mix = np.asarray(mix, np.float32)
