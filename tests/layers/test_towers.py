@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from functools import partial
 from itertools import pairwise
 from typing import Any
 
@@ -214,8 +215,8 @@ def test_packed_users_score_as_if_alone(name: str, options: dict[str, Any], prec
     # Recurrent towers do the same sums step by step; others add up a window at a time.
     exact = name in STEPWISE
     for begin, end in pairwise(begins):
-        own = cut(told, begin, end)
-        (alone, _), to_x = with_gradient(x[:, begin:end], lambda x, own=own: run(built, x, own))
+        read = partial(run, built, told=cut(told, begin, end))
+        (alone, _), to_x = with_gradient(x[:, begin:end], read)
         np.testing.assert_allclose(
             np.float32(packed[:, begin:end]),
             np.float32(alone),

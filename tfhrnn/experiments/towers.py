@@ -1,4 +1,9 @@
-"""Every sequence tower on ml-100k under the preset `best`, with the levels of gaps and without."""
+"""Every tower on ml-100k under the preset `best`, with the levels of gaps and without.
+
+Without levels a model hears no gap at all, neither as a level nor as a number. Rows for the choices
+inside a tower follow: the HGRU whose user state is read at every step, the GRU and TCN side by side
+instead of stacked, and the preset as it stands, with two layers.
+"""
 
 from __future__ import annotations
 
@@ -15,6 +20,11 @@ SETTINGS: dict[str, dict[str, object]] = {
     name: {"tower": name, "layers": 1, "epochs": 14} for name in SEQUENCE_TOWER_NAMES
 }
 WITHOUT_LEVELS: dict[str, object] = {"levels": False, "gap_inputs": False}
+VARIANTS: dict[str, dict[str, object]] = {
+    "hgru, propagation=all": {**SETTINGS["hgru"], "tower_options": "propagation=all"},
+    "rnn_tcn, combine=parallel": {**SETTINGS["rnn_tcn"], "tower_options": "combine=parallel"},
+    "gru, two layers, 20 epochs (best)": {},
+}
 
 
 def configs() -> dict[str, Config]:
@@ -23,7 +33,7 @@ def configs() -> dict[str, Config]:
     for name, settings in SETTINGS.items():
         found[name] = preset("best", settings)
         found[f"{name}, without levels"] = preset("best", {**settings, **WITHOUT_LEVELS})
-    return found
+    return found | {name: preset("best", settings) for name, settings in VARIANTS.items()}
 
 
 def run(

@@ -1,0 +1,24 @@
+"""The table of towers: every sequence tower twice, and the choices inside them."""
+
+from __future__ import annotations
+
+from tfhrnn.config import SEQUENCE_TOWER_NAMES, preset
+from tfhrnn.experiments.towers import VARIANTS, configs
+
+
+def test_each_tower_stands_with_levels_and_without() -> None:
+    found = configs()
+    for name in SEQUENCE_TOWER_NAMES:
+        told, deaf = found[name].model, found[f"{name}, without levels"].model
+        assert told.tower == deaf.tower == name
+        assert told.levels and not deaf.levels and not deaf.gap_inputs
+
+
+def test_variants_change_what_their_names_say() -> None:
+    found = configs()
+    for name in VARIANTS:
+        tower, _, option = name.partition(", ")
+        assert found[name].model.tower == tower
+        if "=" in option:
+            assert found[name].model.tower_options == option
+    assert found["gru, two layers, 20 epochs (best)"] == preset("best")
