@@ -51,7 +51,8 @@ class ModelConfig:
 
     Attributes:
       tower: the sequence model's name in `tfhrnn.layers.tower`.
-      tower_options: the tower's own options, such as "context=128,heads=4".
+      tower_options: the tower's own options, such as "context=128,dropout=0.1"; dropout inside it
+        is `output_dropout` if left out.
       units: width of the tower's hidden state and of the item embeddings.
       layers: towers stacked on each other.
       tied: one item matrix for input and decoder (half the parameters; better on small data).

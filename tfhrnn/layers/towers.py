@@ -56,8 +56,9 @@ TOWERS: dict[str, Any] = {
     "transformer": TransformerTower,
 }
 
-# What every tower takes from the model's own settings.
-_COMMON = ("units", "layers", "dropout", "variational_dropout", "seed")
+# What every tower takes from the model's own settings. Its `dropout` may be stated: inside a deep
+# tower, the share that suits its outputs drops too much.
+_COMMON = ("units", "layers", "variational_dropout", "seed")
 
 
 def tower(name: str, *, units: int, variational_dropout: bool = False, **options: Any) -> Any:

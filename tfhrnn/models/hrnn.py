@@ -169,11 +169,13 @@ class HRNN(tfrs.models.Model):
             config.tower,
             units=config.units,
             layers=config.layers,
-            dropout=config.output_dropout,
             variational_dropout=config.variational_dropout,
             seed=seed + 6,
             dtype=policy,
-            **tower_options(config.tower, config.tower_options),
+            **{
+                "dropout": config.output_dropout,
+                **tower_options(config.tower, config.tower_options),
+            },
         )
         self.training_loss = make_loss(
             loss,
