@@ -15,10 +15,10 @@ from tfhrnn.layers.losses import Targets, chunked_cross_entropy, chunked_ranks, 
 LANES, WINDOW, UNITS, ITEMS = 4, 3, 5, 11
 
 
-@pytest.fixture(autouse=True)
-def small_chunks(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Two chunks of two lanes."""
-    monkeypatch.setattr(losses, "_CHUNK_TOKENS", 2 * WINDOW)
+@pytest.fixture(autouse=True, params=[2 * WINDOW, 2], ids=["lanes", "pieces"])
+def small_chunks(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Two chunks of two lanes; or windows cut in two pieces, the second one filled up."""
+    monkeypatch.setattr(losses, "_CHUNK_TOKENS", request.param)
 
 
 def world(seed: int = 0) -> dict[str, Any]:

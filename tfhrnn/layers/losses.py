@@ -15,6 +15,8 @@ from typing import NamedTuple
 
 import tensorflow as tf
 
+from tfhrnn.layers.pieces import Pieces
+
 _CHUNK_TOKENS = 256  # scores of this many tokens are held at once
 
 
@@ -96,6 +98,21 @@ def _lanes_at_once(hidden: tf.Tensor) -> int:
     )
 
 
+def _cut(hidden: tf.Tensor) -> Pieces | None:
+    """How to cut windows of which a single one does not fit a chunk."""
+    window = hidden.shape[1]
+    fits = window is None or window <= _CHUNK_TOKENS
+    return None if fits else Pieces.at_most(window, _CHUNK_TOKENS)
+
+
+def _beta_in_pieces(beta: tf.Tensor | None, cut: Pieces) -> tf.Tensor | None:
+    """β for windows that are cut: one of each step is cut as well."""
+    if beta is None:
+        return None
+    beta = tf.convert_to_tensor(beta)
+    return cut.steps(beta) if beta.shape.rank == 2 else beta
+
+
 def _in_groups(x: tf.Tensor, groups: int | tf.Tensor, size: int) -> tf.Tensor:
     """`[lanes, ...]` as `[groups, size, ...]`."""
     return tf.reshape(
@@ -170,6 +187,18 @@ def chunked_cross_entropy(
     if stays is None:
         stays = tf.zeros([tf.shape(hidden)[0], 0, 3], tf.int32)
     stays = tf.ensure_shape(stays, [hidden.shape[0], stays.shape[1], 3])
+    if (cut := _cut(hidden)) is not None:
+        total, nats = chunked_cross_entropy(
+            cut.steps(hidden),
+            weights,
+            bias,
+            Targets(cut.steps(targets.items), cut.steps(targets.count, 1)),
+            weight=cut.steps(weight),
+            stays=cut.stays(stays),
+            seen_bias=_beta_in_pieces(seen_bias, cut),
+            label_smoothing=label_smoothing,
+        )
+        return total, cut.joined(nats)
     matrix, weights = weights, tf.cast(weights, hidden.dtype)
     bias = tf.cast(bias, tf.float32)
     beta = tf.constant(0.0) if seen_bias is None else tf.cast(seen_bias, tf.float32)
@@ -282,6 +311,16 @@ def chunked_ranks(
     """
     if stays is None:
         stays = tf.zeros([tf.shape(hidden)[0], 0, 3], tf.int32)
+    if (cut := _cut(hidden)) is not None:
+        log_p, ranks = chunked_ranks(
+            cut.steps(hidden),
+            weights,
+            bias,
+            cut.steps(target),
+            stays=cut.stays(stays),
+            seen_bias=_beta_in_pieces(seen_bias, cut),
+        )
+        return cut.joined(log_p), cut.joined(ranks)
     beta = tf.constant(0.0) if seen_bias is None else tf.cast(seen_bias, tf.float32)
     weights, bias = tf.cast(weights, hidden.dtype), tf.cast(bias, tf.float32)
 
