@@ -65,6 +65,10 @@ def test_text_is_parsed_by_the_fields_type() -> None:
         ),
         ({"units": "8", "hidden_dimension": "9"}, "units: got it as units and as hidden_dimension"),
         ({"clip_norm": "-1"}, "clip_norm: got -1.0, expected 0 or a positive number"),
+        (
+            {"cold_negatives": "false", "label_smoothing": "0.1"},
+            "cold_negatives: got False, expected true with label_smoothing",
+        ),
         ({"label_smoothing": "1"}, r"label_smoothing: got 1.0, expected a share in \[0, 1\)"),
         (
             {"label_smoothing": "0.1", "loss": "gbce"},

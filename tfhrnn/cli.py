@@ -198,7 +198,8 @@ def build_parser() -> argparse.ArgumentParser:
     experiment = command(
         "experiment", "run one of the experiments of the README", "experiment ablation --seeds 3"
     )
-    experiment.add_argument("name", choices=["ablation", "copy", "inputs", "losses", "towers"])
+    names = ["ablation", "cold-start", "copy", "inputs", "losses", "mix", "repeats", "towers"]
+    experiment.add_argument("name", choices=names)
     experiment.add_argument("--source", default="auto", help="where MovieLens 100K comes from")
     experiment.add_argument("--seeds", type=int, default=3, help="how many (default 3)")
     experiment.add_argument(

@@ -327,7 +327,7 @@ def _experiment(arguments: argparse.Namespace, console: Console) -> dict[str, An
             got = getattr(arguments, option)
             raise ConfigError(f"--{option}: got {got}, expected 1 or more")
     start_tensorflow()
-    experiment = importlib.import_module(f"tfhrnn.experiments.{arguments.name}")
+    experiment = importlib.import_module(f"tfhrnn.experiments.{arguments.name.replace('-', '_')}")
 
     out = Path(arguments.out)
     log = None

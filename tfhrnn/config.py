@@ -214,6 +214,8 @@ class TrainingConfig:
         perplexity; false gives them weight 0. Judging always tells them apart.
       unknown_rate: share of input ids replaced by the unknown item, and their event types by the
         unknown one, so that these embeddings are trained.
+      cold_negatives: let items without training events stand in the training softmax, where they
+        can only lose; without it their feature embeddings are what the other items teach.
       seen_bias_rate: the seen-item bias's learning rate as a multiple of the others'.
       rating_weight: what the ranking head's loss counts beside the softmax's.
       recency_mask: weight training targets by recency, against each other within an update: its
@@ -244,6 +246,7 @@ class TrainingConfig:
     tied_targets: int = 1
     first_targets: bool = True
     unknown_rate: float = 0.005
+    cold_negatives: bool = True
     seen_bias_rate: float = 8.0
     rating_weight: float = 0.2
     recency_mask: bool = False
@@ -270,6 +273,12 @@ class TrainingConfig:
             "label_smoothing",
             self.label_smoothing,
             f"0 with loss {self.loss!r}: only 'full_softmax' smooths",
+        )
+        _check(
+            self.cold_negatives or self.label_smoothing == 0,
+            "cold_negatives",
+            self.cold_negatives,
+            "true with label_smoothing, which gives every item a share",
         )
         half_life = self.recency_half_life
         _check(0 < half_life <= 1, "recency_half_life", half_life, "a share in (0, 1]")

@@ -50,6 +50,7 @@ def build_model(config: Config, facts: TrainingFacts, *, precision: str | None =
         loss=config.training.loss,
         loss_options=config.training.loss_options,
         label_smoothing=config.training.label_smoothing,
+        cold_negatives=config.training.cold_negatives,
         rating_weight=config.training.rating_weight,
         precision=precision or config.training.precision,
     )

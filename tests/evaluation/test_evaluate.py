@@ -73,6 +73,18 @@ def test_judged_targets_are_those_that_the_predictor_answers(
             assert place == rows["rank"][row]
 
 
+def test_a_user_without_events_has_no_targets(
+    model: HRNN, tiny_log: EventLog, trained: HRNNRecommender
+) -> None:
+    offsets = np.array([*tiny_log.offsets[:3], *tiny_log.offsets[2:]])  # one more, at place 2
+    matrix = np.insert(tiny_log.user_matrix, 2, 0, axis=0)
+    log = dataclasses.replace(tiny_log, offsets=offsets, user_matrix=matrix)
+    found = judge(model, log, np.array([1, 2, 3]), trained.config)
+    assert found["user"].unique().to_list() == [1, 3]
+    same = judge(model, tiny_log, np.array([1, 2]), trained.config)
+    np.testing.assert_allclose(found["log_p"], same["log_p"], atol=1e-5)
+
+
 def test_lanes_and_windows_change_nothing(
     judged: pl.DataFrame,
     model: HRNN,

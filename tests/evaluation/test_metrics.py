@@ -3,13 +3,22 @@
 from __future__ import annotations
 
 import math
+from itertools import permutations
 
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tfhrnn.evaluation.metrics import hit_rate, mrr, ndcg, perplexity, standard_error
+from tfhrnn.evaluation.metrics import (
+    hit_rate,
+    mrr,
+    ndcg,
+    perplexity,
+    precision,
+    random_precision,
+    standard_error,
+)
 
 RANKS = st.lists(st.integers(0, 60), min_size=1, max_size=30)
 K = st.integers(1, 70)  # also beyond the largest rank
@@ -159,3 +168,21 @@ def test_copies_of_every_user_halve_the_variance() -> None:
     once = standard_error(log_p, users)
     twice = standard_error(np.tile(log_p, 2), np.concatenate([users, users + 3]))
     assert twice / once == pytest.approx(math.sqrt((2 * 6 / 5 / 36) / (3 / 2 / 9)))
+
+
+def test_precision_on_a_world_worked_by_hand() -> None:
+    scores = np.array([[0.1, 0.9, 0.5, 0.5], [4.0, 3, 2, 1], [1.0, 2, 3, 4]])
+    relevant = np.array([[1, 0, 0, 1], [0, 0, 0, 0], [1, 1, 1, 0]], bool)
+    # Best first: columns 1 2 3 0 (2 and 3 tie) and 3 2 1 0; the second row has nothing to find.
+    for k, hits in ((1, [0, 0]), (2, [0, 1]), (3, [1, 2]), (4, [2, 3])):
+        assert precision(scores, relevant, k) == pytest.approx(sum(hits) / 2 / k)
+    # Past the last candidate the same five hits, over more places.
+    assert precision(scores, relevant, 10) == pytest.approx(5 / 2 / 10)
+
+
+@pytest.mark.parametrize("k", [1, 2, 3, 4, 7])
+def test_random_precision_is_the_mean_over_all_orders(k: int) -> None:
+    relevant = np.array([[1, 0, 0, 1], [0, 0, 0, 0], [1, 1, 1, 0], [0, 1, 0, 0]], bool)
+    orders = [np.tile(order, (4, 1)).astype(float) for order in permutations(range(4))]
+    wanted = np.mean([precision(order, relevant, k) for order in orders])
+    assert random_precision(relevant, k) == pytest.approx(wanted)

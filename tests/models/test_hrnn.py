@@ -98,6 +98,47 @@ def test_fit_learns(tiny_log: EventLog, name: str) -> None:
     assert history["perplexity"][-1] < 0.75 * history["perplexity"][0]
 
 
+def without_events(log: EventLog, items: list[int]) -> TrainingFacts:
+    """Facts in which some items have no events, as if they were cold."""
+    facts = training_facts(log, USERS, CONFIGS["metadata"])
+    counts = facts.item_counts.copy()
+    counts[items] = 0
+    return dataclasses.replace(facts, item_counts=counts)
+
+
+@pytest.mark.parametrize("loss", ["full_softmax", "sampled_softmax", "bpr_max", "gbce"])
+def test_cold_items_teach_nothing_where_they_are_no_negatives(
+    tiny_log: EventLog, loss: str
+) -> None:
+    cold, config = [3, 4], CONFIGS["metadata"]
+    facts = without_events(tiny_log, cold)
+    found = {}
+    for negatives in (True, False):
+        model = HRNN(config, facts, lanes=4, seed=2, loss=loss, cold_negatives=negatives)
+        batch = Batch(*map(tf.constant, next(iter(windows(tiny_log, config).batches()))))
+        # Where cold items are targets, nothing counts; where they are read, all is as ever.
+        weight = tf.where(tf.reduce_any(batch.targets - 2 == cold, axis=-1), 0.0, batch.weight)
+        with tf.GradientTape() as tape:
+            value = model.compute_loss(batch._replace(weight=weight), training=True)
+        slope = tape.gradient(value, model.decoder.id_bias)
+        found[negatives] = tf.convert_to_tensor(slope).numpy()
+        assert np.isfinite(value)
+    assert not found[False][cold].any()
+    warm = np.setdiff1d(np.arange(30), cold)
+    assert found[False][warm].any() and np.any(found[True] != found[False])
+
+
+def test_cold_items_are_judged_whether_or_not_they_were_negatives(tiny_log: EventLog) -> None:
+    config, facts = CONFIGS["metadata"], without_events(tiny_log, [3, 4])
+    batch = Batch(*map(tf.constant, next(iter(windows(tiny_log, config).batches()))))
+    found = [
+        HRNN(config, facts, lanes=4, seed=2, cold_negatives=negatives)(batch).numpy()
+        for negatives in (True, False)
+    ]
+    np.testing.assert_array_equal(*found)
+    assert found[0][..., 3].min() > -20
+
+
 def test_state_is_carried_from_window_to_window(tiny_log: EventLog) -> None:
     """Losses of 8-step windows one after the other are those of one long window."""
     config = CONFIGS["hrnn"]

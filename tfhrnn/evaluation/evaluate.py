@@ -62,7 +62,7 @@ def judge(
             pieces[lane].append(columns[:, lane])
     # Lanes hold whole users in the order in which they were taken; put them back in the order asked
     # for.
-    found = {}
+    found = {int(user): np.zeros((2, 0)) for user in users}  # a user may have no events
     for lane, queue in enumerate(windows.lane_users()):
         stream, at = np.concatenate(pieces[lane], axis=1), 0
         for user in queue:

@@ -49,6 +49,35 @@ def mrr(ranks: Ints, k: int, weight: Floats | None = None) -> float:
     return float(np.average(np.where(ranks < k, 1 / (ranks + 1.0), 0.0), weights=weight))
 
 
+def precision(scores: Floats, relevant: npt.NDArray[np.bool_], k: int) -> float:
+    """Share of relevant ones among the k best, mean over the rows that have any.
+
+    Args:
+      scores: `[rows, candidates]`; equal ones rank in the order of the columns.
+      relevant: `[rows, candidates]`.
+      k: how many are looked at; those that a short row lacks count as misses.
+
+    >>> relevant = np.array([[True, False, True], [False, False, False]])
+    >>> precision(np.array([[3.0, 2.0, 1.0], [1.0, 2.0, 3.0]]), relevant, 2)
+    0.5
+    """
+    rows = relevant.any(axis=1)
+    best = np.argsort(-scores[rows], axis=1, kind="stable")[:, :k]
+    return float(np.take_along_axis(relevant[rows], best, axis=1).sum(axis=1).mean() / k)
+
+
+def random_precision(relevant: npt.NDArray[np.bool_], k: int) -> float:
+    """What `precision` is to be expected of candidates in random order.
+
+    Each of the min(k, candidates) that are looked at is relevant with the share that are.
+
+    >>> round(random_precision(np.array([[True, False, True, False], [False] * 4]), 3), 6)
+    0.5
+    """
+    share = relevant[relevant.any(axis=1)].mean()
+    return float(share * min(k, relevant.shape[1]) / k)
+
+
 def standard_error(log_p: Floats, users: Ints) -> float:
     """Standard error of the log of the perplexity, users being the unit that is drawn.
 

@@ -168,17 +168,18 @@ def _popularity(log: EventLog) -> tuple[dict[str, float], Protocol]:
     test = np.flatnonzero(parts == Part.TEST)
     counted = np.flatnonzero(parts != Part.TEST)
     judged = figures(judge_popularity(log, test, counted, log.thresholds))
-    return _shown(judged), protocol_of(log, test, 0)
+    return shown_figures(judged), protocol_of(log, test, 0)
 
 
-def _shown(figures: Mapping[str, Any]) -> dict[str, float]:
+def shown_figures(figures: Mapping[str, Any]) -> dict[str, float]:
+    """Perplexity and rank metrics of `evaluate.figures` under the names that a row has them."""
     names = {"perplexity": "perplexity", "hit_rate": "hit_rate_at_10", "ndcg": "ndcg_at_10"}
     return {shown: float(figures[name]) for name, shown in {**names, "mrr": "mrr_at_10"}.items()}
 
 
 def _row(name: str, records: list[dict[str, Any]]) -> dict[str, Any]:
     values = np.array([record["perplexity"] for record in records])
-    shown = [_shown(record) for record in records]
+    shown = [shown_figures(record) for record in records]
     row: dict[str, Any] = {"name": name, "seeds": len(values)}
     row |= {key: float(np.mean([one[key] for one in shown])) for key in shown[0]}
     if len(values) > 1:

@@ -39,6 +39,8 @@ from tfhrnn.layers.sampled_losses import loss_options_of, make_loss
 from tfhrnn.layers.towers import Control, State, tower, tower_options
 from tfhrnn.layers.variational_dropout import VariationalDropout
 
+_NEVER = -1e9  # a bias that leaves an item no probability; −inf would make 0 · ∞ in some losses
+
 
 class Perplexity(tf.keras.metrics.Mean):
     """exp of the mean −log p, weighted by the targets' weights."""
@@ -60,6 +62,7 @@ class HRNN(tfrs.models.Model):
       loss: the training loss's name in `tfhrnn.layers.make_loss`.
       loss_options: its own options, as text.
       label_smoothing: share of each target spread over all items; only "full_softmax" takes it.
+      cold_negatives: whether items without training events stand in the training softmax.
       rating_weight: what the ranking head's loss counts beside it.
       precision: Keras' policy of every layer: "float32", "mixed_bfloat16" or "mixed_float16";
         by default the global one. Variables, λ, scores, losses and metrics are float32 under each.
@@ -79,6 +82,7 @@ class HRNN(tfrs.models.Model):
         loss: str = "full_softmax",
         loss_options: str = "",
         label_smoothing: float = 0.0,
+        cold_negatives: bool = True,
         rating_weight: float = 1.0,
         precision: str | None = None,
     ) -> None:
@@ -184,6 +188,7 @@ class HRNN(tfrs.models.Model):
             **loss_options_of(loss, loss_options),
             **({"label_smoothing": label_smoothing} if label_smoothing else {}),
         )
+        self.out_of_training = None if cold_negatives else tf.constant(facts.item_counts == 0)
         self.read_out = (
             ReadOut(config.units, seed=seed + 8, dtype=policy, name="read_out")
             if config.read_out
@@ -325,6 +330,8 @@ class HRNN(tfrs.models.Model):
             hidden, state, (weights, bias) = self.hidden(
                 inputs, tuple(self.carried), mix=mix, training=True
             )
+            if self.out_of_training is not None:
+                bias = tf.where(self.out_of_training, _NEVER, bias)
             seen_bias = self.decoder.seen_bias_at(inputs.level)
             total, nats = self.training_loss(
                 hidden,
