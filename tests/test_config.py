@@ -64,6 +64,14 @@ def test_text_is_parsed_by_the_fields_type() -> None:
             r"got \(0.9, 0.5\), expected shares in \[0, 1\], the first not above the second",
         ),
         ({"units": "8", "hidden_dimension": "9"}, "units: got it as units and as hidden_dimension"),
+        ({"schedule": "step"}, "schedule: got 'step', expected one of cosine, plateau, constant"),
+        ({"plateau_factor": "1"}, "plateau_factor: got 1.0, expected between 0 and 1"),
+        ({"plateau_patience": "0"}, "plateau_patience: got 0, expected a whole number"),
+        (
+            {"schedule": "plateau", "plateau_patience": "6"},
+            "plateau_patience: got 6, expected less than patience, 6, or training stops before",
+        ),
+        ({"ema_decay": "1"}, r"ema_decay: got 1.0, expected a share in \[0, 1\)"),
         ({"clip_norm": "-1"}, "clip_norm: got -1.0, expected 0 or a positive number"),
         (
             {"cold_negatives": "false", "label_smoothing": "0.1"},

@@ -17,7 +17,7 @@ ROOT = Path(__file__).parents[1]
 STAGES = (
     ("errors", "protocol", "config", "personalize", "presets", "startup"),
     ("data", "layers"),
-    ("models", "run_folder", "histories", "feature_encoder"),
+    ("models", "run_folder", "histories", "feature_encoder", "schedules", "weight_average"),
     ("training", "predictor"),
     ("export", "evaluation", "answers", "model_card"),
     ("recommender",),

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import csv
-from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +20,6 @@ from tfhrnn.training import (
     COLUMNS,
     build_optimizer,
     build_windows,
-    learning_rate,
     load_model,
     train,
 )
@@ -71,7 +69,15 @@ class _Stop(tf.keras.callbacks.Callback):
 STATEFUL: dict[str, dict[str, object]] = {
     "plain": {},
     "scaled": {"precision": "mixed_float16"},
-    "dropped": {"variational_dropout": True, "item_dropout": 0.2, "label_smoothing": 0.1},
+    "regularised": {
+        "variational_dropout": True,
+        "item_dropout": 0.2,
+        "label_smoothing": 0.1,
+        "schedule": "plateau",
+        "plateau_patience": 1,
+        "learning_rate": 0.5,
+        "ema_decay": 0.9,
+    },
 }
 
 
@@ -111,6 +117,95 @@ def test_metrics_have_a_row_an_epoch_and_the_best_weights_are_used(
     value = model.evaluate(given.dataset(), verbose=0, return_dict=True)["perplexity"]
     assert value == pytest.approx(found["val_perplexity"].to_numpy().min(), rel=1e-5)
     assert any(run.tensorboard.rglob("events*"))
+
+
+class _Look(tf.keras.callbacks.Callback):
+    """Keeps weights and optimizer as they are after updates, in judging and after each epoch."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.updates: list[list[Any]] = []
+        self.judged: list[list[Any]] = []
+        self.after: list[list[Any]] = []
+        self.moments: list[tuple[list[Any], list[Any]]] = []
+
+    def weights(self) -> list[Any]:
+        return [variable.numpy() for variable in self.model.trainable_variables]
+
+    def optimizer(self) -> list[Any]:
+        variables = self.model.optimizer.variables
+        return [v.numpy() for v in variables if "average" not in v.name]
+
+    def on_train_begin(self, logs: Any = None) -> None:
+        self.updates.append(self.weights())
+
+    def on_train_batch_end(self, batch: int, logs: Any = None) -> None:
+        self.updates.append(self.weights())
+
+    def on_test_begin(self, logs: Any = None) -> None:
+        self.judged.append(self.weights())
+        self.before = self.optimizer()
+
+    def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
+        self.after.append(self.weights())
+        self.moments.append((self.before, self.optimizer()))
+
+
+def same(one: list[Any], other: list[Any]) -> bool:
+    return all(np.array_equal(a, b) for a, b in zip(one, other, strict=True))
+
+
+@pytest.mark.parametrize("settings", [{}, {"ema_decay": 0.9, "precision": "mixed_float16"}])
+def test_on_a_plateau_training_goes_on_from_the_best_weights_at_a_lower_rate(
+    tiny_log: EventLog, tmp_path: Path, settings: dict[str, object]
+) -> None:
+    # A rate that large overshoots soon.
+    plan = {"schedule": "plateau", "plateau_patience": 1, "learning_rate": 0.5, "epochs": 5}
+    run, users, watched = start(tmp_path / "run", tiny_log, layers=1, **plan, **settings)
+    look = _Look()
+    train(run, tiny_log, users, watched, callbacks=[look], verbose=0)
+    found = run.epochs()
+    values, rates = found["val_perplexity"].to_list(), found["learning_rate"].to_list()
+    rate, went_back = 0.5, 0
+    for epoch in range(len(values)):
+        assert rates[epoch] == pytest.approx(rate / 2 if epoch == 0 else rate)
+        before, after = look.moments[epoch]
+        assert same(before, after)  # moments, count of updates, loss scale
+        best = int(np.argmin(values[: epoch + 1]))
+        if best < epoch:
+            rate, went_back = rate / 4, went_back + 1
+            assert same(look.after[epoch], look.judged[best])
+    assert 0 < went_back < len(values)
+
+
+def test_averaged_weights_are_judged_and_kept_and_raw_ones_trained(
+    tiny_log: EventLog, tmp_path: Path
+) -> None:
+    plan = {"ema_decay": 0.8, "layers": 1, "epochs": 3}
+    run, users, watched = start(tmp_path / "run", tiny_log, **plan)
+    look = _Look()
+    model = train(run, tiny_log, users, watched, callbacks=[look], verbose=0)
+    per_epoch = (len(look.updates) - 1) // 3
+    average = [value.astype(np.float64) for value in look.updates[0]]
+    for update, raw in enumerate(look.updates[1:]):
+        decay = min(0.8, (1 + update) / (10 + update))
+        average = [decay * a + (1 - decay) * w for a, w in zip(average, raw, strict=True)]
+        if (update + 1) % per_epoch == 0:
+            epoch = update // per_epoch
+            for ours, wanted in zip(look.judged[epoch], average, strict=True):
+                np.testing.assert_allclose(ours, wanted, rtol=1e-4, atol=1e-5)
+            assert same(look.after[epoch], raw) and not same(look.judged[epoch], raw)
+    best = int(run.epochs()["val_perplexity"].arg_min() or 0)
+    assert same([v.numpy() for v in model.trainable_variables], look.judged[best])
+
+
+def test_averages_are_kept_without_validation_users_too(tiny_log: EventLog, tmp_path: Path) -> None:
+    run, users, _ = start(tmp_path / "run", tiny_log, epochs=1, layers=1, ema_decay=0.5)
+    look = _Look()
+    look.before = []
+    model = train(run, tiny_log, users, np.array([], np.int64), callbacks=[look], verbose=0)
+    assert same(look.after[0], look.updates[-1])
+    assert not same([v.numpy() for v in model.trainable_variables], look.updates[-1])
 
 
 def test_patience_stops_early(tiny_log: EventLog, tmp_path: Path) -> None:
@@ -157,14 +252,6 @@ def test_a_checkpoint_of_another_model_is_refused(tiny_log: EventLog, tmp_path: 
     (run.path / "config.json").write_text(text.replace('"units": 6', '"units": 7'))
     with pytest.raises(RunError, match="got a checkpoint of another model"):
         train(run, tiny_log, users, watched, resume=True, verbose=0)
-
-
-def test_the_rate_rises_once_and_falls_to_its_share() -> None:
-    config = TrainingConfig(epochs=20, learning_rate=0.1, final_learning_rate=0.01)
-    rates = [learning_rate(config, epoch) for epoch in range(20)]
-    assert rates[0] == 0.05 and rates[1] > 0.099
-    assert all(a > b for a, b in pairwise(rates[1:]))
-    assert 0.001 < rates[-1] < 0.003
 
 
 @pytest.mark.parametrize(("clip_norm", "scale"), [(1.0, 0.2), (4.0, 0.8), (0.0, 1.0), (9.0, 1.0)])

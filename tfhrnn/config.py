@@ -29,6 +29,7 @@ RatingTraining = Literal["none", "joint", "detached"]
 Precision = Literal["float32", "mixed_bfloat16", "mixed_float16"]
 RetrievalName = Literal["exact", "streaming", "clustered"]  # how a served model finds its answers
 RETRIEVAL_NAMES: tuple[str, ...] = get_args(RetrievalName)
+Schedule = Literal["cosine", "plateau", "constant"]
 MixRule = Literal["item", "update", "beta", "bernoulli", "fixed"]
 SeenBiasForm = Literal["scalar", "level", "item"]
 
@@ -198,12 +199,19 @@ class TrainingConfig:
       loss_options: the loss's own options, such as "negatives=512,sampler=popularity".
       label_smoothing: share of each target spread evenly over all items, for "full_softmax" alone;
         the figures reported stay those of the true targets.
-      epochs: passes over the training users; the learning rate follows a half cosine over them. 0
-        keeps the starting values, for a model that reads no history.
+      epochs: passes over the training users. 0 keeps the starting values, for a model that reads no
+        history.
       batch_size: lanes read side by side.
       bptt: steps between cuts of the gradient.
       learning_rate: AdamW's rate after one epoch of warm-up.
-      final_learning_rate: the rate of the last epoch, as a share of `learning_rate`.
+      final_learning_rate: the rate that the cosine ends at, as a share of `learning_rate`.
+      schedule: the rate after the warm-up: a half cosine over the epochs, constant, or cut where
+        validation perplexity stays on a plateau.
+      plateau_patience: epochs without a better validation perplexity before the rate is cut and
+        training goes on from the best weights, the optimizer's moments as they are.
+      plateau_factor: what a cut multiplies the rate by.
+      ema_decay: decay of a moving average of the weights, such as 0.999, that is judged and kept
+        instead of the raw ones; 0 for none.
       weight_decay: AdamW's decay, on matrices only.
       clip_norm: largest norm of all gradients together; 0 does not clip.
       patience: epochs without a better validation perplexity before training stops.
@@ -239,6 +247,10 @@ class TrainingConfig:
     bptt: int = 32
     learning_rate: float = 1e-2
     final_learning_rate: float = 0.02
+    schedule: Schedule = "cosine"
+    plateau_patience: int = 2
+    plateau_factor: float = 0.25
+    ema_decay: float = 0.0
     weight_decay: float = 0.1
     clip_norm: float = 1.0
     patience: int = 5
@@ -257,7 +269,7 @@ class TrainingConfig:
     seed: int = 0
 
     def __post_init__(self) -> None:
-        for name in ("batch_size", "bptt", "patience", "tied_targets"):
+        for name in ("batch_size", "bptt", "patience", "plateau_patience", "tied_targets"):
             _check(
                 getattr(self, name) >= 1, name, getattr(self, name), "a whole number of at least 1"
             )
@@ -266,7 +278,16 @@ class TrainingConfig:
             _check(getattr(self, name) > 0, name, getattr(self, name), "a positive number")
         for name in ("weight_decay", "clip_norm"):
             _check(getattr(self, name) >= 0, name, getattr(self, name), "0 or a positive number")
-        for name in ("unknown_rate", "label_smoothing"):
+        _check(
+            0 < self.plateau_factor < 1, "plateau_factor", self.plateau_factor, "between 0 and 1"
+        )
+        _check(
+            self.schedule != "plateau" or self.plateau_patience < self.patience,
+            "plateau_patience",
+            self.plateau_patience,
+            f"less than patience, {self.patience}, or training stops before the rate is cut",
+        )
+        for name in ("unknown_rate", "label_smoothing", "ema_decay"):
             _check(0 <= getattr(self, name) < 1, name, getattr(self, name), "a share in [0, 1)")
         _check(
             self.label_smoothing == 0 or self.loss == "full_softmax",

@@ -29,6 +29,8 @@ from tfhrnn.data.windows import Batch, Windows
 from tfhrnn.errors import RunError
 from tfhrnn.models.hrnn import HRNN
 from tfhrnn.run_folder import RunFolder
+from tfhrnn.schedules import learning_rate, plateaus
+from tfhrnn.weight_average import AveragingAdamW, WeightAverage
 
 # rmse stands only where the model has a ranking head.
 COLUMNS = (
@@ -57,11 +59,15 @@ def build_model(config: Config, facts: TrainingFacts, *, precision: str | None =
 
 
 def build_optimizer(config: TrainingConfig) -> tf.keras.optimizers.Optimizer:
-    """AdamW with a global clip of the gradients, decaying matrices only."""
-    optimizer = tf.keras.optimizers.AdamW(
-        config.learning_rate,
-        weight_decay=config.weight_decay,
-        global_clipnorm=config.clip_norm or None,
+    """AdamW with a global clip of the gradients, decaying matrices only; may average weights."""
+    options = {
+        "weight_decay": config.weight_decay,
+        "global_clipnorm": config.clip_norm or None,
+    }
+    optimizer = (
+        AveragingAdamW(config.learning_rate, decay=config.ema_decay, **options)
+        if config.ema_decay
+        else tf.keras.optimizers.AdamW(config.learning_rate, **options)
     )
     optimizer.exclude_from_weight_decay(var_names=list(NOT_DECAYED))
     return optimizer
@@ -108,21 +114,6 @@ def _after_first(
     return np.where(np.arange(len(weights)) == 0, np.float32(0), weights)
 
 
-def learning_rate(config: TrainingConfig, epoch: int) -> float:
-    """The rate of an epoch, from 0: half at first, then a half cosine down to the final share.
-
-    >>> config = TrainingConfig(epochs=10, learning_rate=1.0, final_learning_rate=0.1)
-    >>> [round(learning_rate(config, epoch), 2) for epoch in (0, 1, 5, 9)]
-    [0.5, 0.98, 0.55, 0.12]
-    """
-    if epoch == 0:
-        return config.learning_rate / 2
-    cosine = 0.5 * (1 + math.cos(math.pi * epoch / config.epochs))
-    return config.learning_rate * (
-        config.final_learning_rate + (1 - config.final_learning_rate) * cosine
-    )
-
-
 class _Keeper(tf.keras.callbacks.Callback):
     """Sets the rate, stops early, and keeps the run's files up to date."""
 
@@ -130,6 +121,7 @@ class _Keeper(tf.keras.callbacks.Callback):
         super().__init__()
         self.run, self.config = run, config
         self.rows: list[dict[str, Any]] = []
+        self.average: WeightAverage | None = None
         self.epochs_done = tf.Variable(0, dtype=tf.int64, trainable=False)
         self.best_epoch = tf.Variable(-1, dtype=tf.int64, trainable=False)
         self.best_value = tf.Variable(math.inf, dtype=tf.float64, trainable=False)
@@ -138,6 +130,7 @@ class _Keeper(tf.keras.callbacks.Callback):
     def attach(self, model: HRNN) -> tf.train.CheckpointManager:
         """Ties the files to a model, whose variables must exist, and returns the manager."""
         self.best = tf.train.Checkpoint(model=model)
+        self.average = WeightAverage(model) if self.config.ema_decay else None
         whole = tf.train.Checkpoint(
             model=model,
             optimizer=model.optimizer,
@@ -179,7 +172,13 @@ class _Keeper(tf.keras.callbacks.Callback):
     def on_epoch_begin(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
         """Sets the epoch's learning rate."""
         self.started = time.monotonic()
-        self.model.optimizer.learning_rate.assign(learning_rate(self.config, epoch))
+        self.rate = learning_rate(self.config, epoch, self.perplexities)
+        self.model.optimizer.learning_rate.assign(self.rate)
+
+    def on_test_begin(self, logs: dict[str, Any] | None = None) -> None:
+        """Judges the averaged weights where there are."""
+        if self.average is not None:
+            self.average.show()
 
     def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
         """Keeps the epoch: best weights, the row, then the checkpoint that makes both count."""
@@ -193,25 +192,56 @@ class _Keeper(tf.keras.callbacks.Callback):
         if value < float(self.best_value):
             self.best_value.assign(value)
             self.best_epoch.assign(epoch)
-            self.best.write(str(self.run.best_weights))
-        rate = learning_rate(self.config, epoch)
+            self._write_best()
+        if self.average is not None:
+            self.average.hide()
         row = {
             **logs,
             "epoch": epoch + 1,
-            "learning_rate": rate,
+            "learning_rate": self.rate,
             "seconds": time.monotonic() - self.started,
         }
         self.rows.append({name: row.get(name, "") for name in COLUMNS})
         self._write_rows()
+        if self._on_plateau:
+            self._go_back()
         self.epochs_done.assign(epoch + 1)
         self.manager.save(checkpoint_number=epoch + 1)
         if self.exhausted:
             self.model.stop_training = True
 
+    @property
+    def perplexities(self) -> list[float]:
+        """The watched figure of each epoch so far."""
+        return [float(row["val_perplexity"] or row["perplexity"]) for row in self.rows]
+
     def keep_start(self) -> None:
         """Keeps the starting values as the best weights, and a table without rows."""
         self.best.write(str(self.run.best_weights))
         self._write_rows()
+
+    @property
+    def _on_plateau(self) -> bool:
+        """Whether the last epoch is one too many without a better one."""
+        if self.config.schedule != "plateau":
+            return False
+        patience, values = self.config.plateau_patience, self.perplexities
+        return plateaus(values, patience) > plateaus(values[:-1], patience)
+
+    def _go_back(self) -> None:
+        """Takes up the best weights again; the optimizer keeps its moments and count of updates."""
+        optimizer = self.model.optimizer
+        kept = [tf.identity(variable) for variable in optimizer.variables]
+        load_best(self.model, self.run)  # whose file holds an optimizer too
+        for variable, value in zip(optimizer.variables, kept, strict=True):
+            variable.assign(value)
+        if self.average is not None:
+            self.average.restart()
+
+    def _write_best(self) -> None:
+        if self.average is not None:
+            self.average.show()
+        self.best.write(str(self.run.best_weights))
 
     def _write_rows(self) -> None:
         with whole_file(self.run.metrics) as temporary, temporary.open("w", newline="") as file:
