@@ -302,3 +302,9 @@ def test_mask_of_a_history_is_its_seen_set() -> None:
     stays[:, 2] = np.minimum(stays[:, 2], 5)
     mask = seen_mask(tf.constant(stays[None]), 5, 4).numpy()[0]
     assert [np.flatnonzero(row).tolist() for row in mask] == [[], [3], [1, 3], [1, 3], [0, 3]]
+
+
+@pytest.mark.parametrize("function", [chunked_cross_entropy, chunked_ranks, seen_mask])
+def test_autograph_can_read_the_losses(function: Any) -> None:
+    # It logs a warning and goes on where it can't, which no other test would see.
+    assert f"def tf__{function.__name__}(" in tf.autograph.to_code(function)

@@ -187,7 +187,8 @@ def chunked_cross_entropy(
     if stays is None:
         stays = tf.zeros([tf.shape(hidden)[0], 0, 3], tf.int32)
     stays = tf.ensure_shape(stays, [hidden.shape[0], stays.shape[1], 3])
-    if (cut := _cut(hidden)) is not None:
+    cut = _cut(hidden)
+    if cut is not None:
         total, nats = chunked_cross_entropy(
             cut.steps(hidden),
             weights,
@@ -311,7 +312,8 @@ def chunked_ranks(
     """
     if stays is None:
         stays = tf.zeros([tf.shape(hidden)[0], 0, 3], tf.int32)
-    if (cut := _cut(hidden)) is not None:
+    cut = _cut(hidden)
+    if cut is not None:
         log_p, ranks = chunked_ranks(
             cut.steps(hidden),
             weights,
