@@ -18,6 +18,7 @@ STAGES = (
     ("errors", "protocol", "config", "personalize", "presets", "startup"),
     ("data", "layers"),
     ("models", "run_folder", "histories", "feature_encoder", "schedules", "weight_average"),
+    ("keeper",),
     ("training", "predictor"),
     ("export", "evaluation", "answers", "model_card"),
     ("recommender",),

@@ -15,9 +15,9 @@ from tfhrnn.data.event_log import EventLog
 from tfhrnn.data.facts import training_facts
 from tfhrnn.data.split import Part, split_users
 from tfhrnn.errors import RunError
+from tfhrnn.keeper import COLUMNS
 from tfhrnn.run_folder import RunFolder
 from tfhrnn.training import (
-    COLUMNS,
     build_optimizer,
     build_windows,
     load_model,

@@ -217,7 +217,7 @@ class RunFolder:
         return TrainingFacts(**arrays, **others)
 
     def epochs(self) -> pl.DataFrame:
-        """metrics.csv as a table, a row an epoch (columns: `tfhrnn.training.COLUMNS`)."""
+        """metrics.csv as a table, a row an epoch (columns: `tfhrnn.keeper.COLUMNS`)."""
         return pl.read_csv(self.metrics)
 
     def read_result(self) -> dict[str, Any]:
