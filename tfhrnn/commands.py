@@ -29,7 +29,7 @@ from tfhrnn.data.sessions import (
 )
 from tfhrnn.data.summary import print_summary, summarize
 from tfhrnn.errors import ConfigError
-from tfhrnn.evaluation.result_table import experiment_table, print_result
+from tfhrnn.evaluation.result_table import print_experiment, print_result
 from tfhrnn.personalize import own_names
 from tfhrnn.run_folder import RunFolder
 from tfhrnn.startup import start_tensorflow
@@ -343,7 +343,7 @@ def _experiment(arguments: argparse.Namespace, console: Console) -> dict[str, An
     )
     protocol = f", protocol {found['protocol']['hash']}" if log is not None else ""
     title = f"{arguments.name if log is None else log.name}, {arguments.seeds} seeds{protocol}"
-    console.print(experiment_table(found["rows"], title))
+    print_experiment(found["rows"], title, console)
     return found
 
 

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from rich.console import Console
 
-from tfhrnn.evaluation.result_table import print_result
+from tfhrnn.evaluation.result_table import print_experiment, print_result
 
 FIGURES = ("hit_rate_at_10", "ndcg_at_10", "mrr_at_10")
 
@@ -112,3 +112,15 @@ def test_the_result_is_left_as_it_was() -> None:
     before = repr(record)
     shown(record)
     assert repr(record) == before
+
+
+@pytest.mark.parametrize("width", [40, 300])
+def test_figures_of_an_experiment_are_whole_on_any_screen(width: int) -> None:
+    screen = StringIO()
+    row = {"name": "λ per item", "perplexity": 1234.56, "cold_perplexity": 2345.6}
+    row |= {"hit_rate_at_10": 0.28301, "precision_at_25": 0.15574, "seconds_per_epoch": 4.44}
+    console = Console(file=screen, width=width, markup=False, emoji=False)
+    print_experiment([row], "ml-100k", console)
+    assert cells(screen.getvalue(), "λ per item") == [
+        *("λ per item", "1234.6", "0.2830", "2,346", "0.1557", "4.4")
+    ]

@@ -138,9 +138,16 @@ def test_the_table_is_whole_and_is_read_back(
     assert [row["name"] for row in found["rows"]][-2:] == ["popularity", "small"]
     last = found["rows"][-1]
     assert 1 < last["perplexity"] < 60 and 1 < last["cold_perplexity"] < 300
+    assert last["perplexity"] < last["both_perplexity"] < last["cold_perplexity"]
+    log_p = [np.log(last[f"{of}perplexity"]) for of in ("", "cold_")]
+    warm_targets = found["protocol_of_warm"]["test_targets"]
+    users = np.flatnonzero(split_users(40, 0) == Part.TEST)
+    cold_targets = sum(
+        int(COLD[tiny_log.item[tiny_log.events_of(int(user))] - 2].sum()) for user in users
+    )
+    both = np.average(log_p, weights=[warm_targets, cold_targets])
+    assert last["both_perplexity"] == pytest.approx(np.exp(both))
     assert 0 <= last["precision_at_5"] <= 1 and last["seconds_per_epoch"] > 0
-    parts = split_users(40, 0)
-    users = np.flatnonzero(parts == Part.TEST)
     assert found["protocol"]["test_targets"] == int(met(tiny_log, users, COLD).sum())
     assert found["protocol"]["fingerprint"] == tiny_log.fingerprint
     assert "after all warm events" in found["protocol"]["targets"]

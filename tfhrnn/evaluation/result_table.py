@@ -47,6 +47,7 @@ _COLUMNS = {
     "ndcg_at_10": ("NDCG@10", ".4f"),
     "mrr_at_10": ("MRR@10", ".4f"),
     "cold_perplexity": ("cold perplexity", ",.0f"),
+    "both_perplexity": ("warm and cold", ",.0f"),
     "precision_at_5": ("P@5", ".4f"),
     "precision_at_10": ("P@10", ".4f"),
     "precision_at_25": ("P@25", ".4f"),
@@ -61,6 +62,21 @@ _COLUMNS = {
 }
 
 
+def print_experiment(rows: Sequence[dict[str, Any]], title: str, console: Console) -> None:
+    """`experiment_table` with every figure whole, if need be over the edge of the screen."""
+    table = experiment_table(rows, title)
+    width = console.measure(table, options=console.options.update(max_width=1000)).maximum
+    # A console prints no wider than it is.
+    wide = Console(
+        file=console.file,
+        width=max(width, console.width),
+        force_terminal=console.is_terminal,
+        markup=False,
+        emoji=False,
+    )
+    wide.print(table)
+
+
 def experiment_table(rows: Sequence[dict[str, Any]], title: str) -> Table:
     """The rows of an experiment; a column for each figure that any of them has.
 
@@ -72,7 +88,7 @@ def experiment_table(rows: Sequence[dict[str, Any]], title: str) -> Table:
     table = Table(title=title)
     table.add_column("model")
     for key in keys:
-        table.add_column(_COLUMNS[key][0], justify="right")
+        table.add_column(_COLUMNS[key][0], justify="right", no_wrap=True)
     for row in rows:
         shown = [format(row[key], _COLUMNS[key][1]) if key in row else "" for key in keys]
         if "standard_error" in row:
