@@ -346,3 +346,39 @@ def test_a_mapped_id_is_looked_for_in_the_item_table_too(tmp_path: Path) -> None
     roles = ["--map", "user_id=who", "--map", "item_id=sku", "--map", "timestamp=when"]
     assert cli.main(["prepare", *given, *roles, "--out", str(tmp_path / "log")]) == 0
     assert EventLog.open(tmp_path / "log").catalogue.feature_matrix.shape == (2, 2)
+
+
+def test_update_goes_on_in_a_new_run(
+    trained: HRNNRecommender,
+    fails: Callable[..., str],
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    assert trained.run is not None
+    rows = [f'u{n},"film {n}, é",{T0 * 2}' for n in range(6)] + [
+        f"new,fresh,{T0}",
+        f"u0,fresh,{T0}",
+    ]
+    given = ("--run", trained.run.path, "--interactions", csv_file(tmp_path / "more.csv", *rows))
+    out = tmp_path / "run2"
+    settings = ("--set", "epochs=1", "--replay", 0.25)
+    words = ["update", *given, "--out", out, *settings, "--json", tmp_path / "update.json"]
+    assert cli.main([str(word) for word in words]) == 0
+    shown = capsys.readouterr().out
+    assert "new events: 8, new users: 1, new items: 1\n" in shown
+    assert "1 new events are older than the last one known of their user" in shown
+    assert f"next: python -m tfhrnn evaluate --run {out}\n" in shown
+    found = json.loads((tmp_path / "update.json").read_text())
+    assert [row["epoch"] for row in found["epochs"]] == [0, 1]
+    grown = HRNNRecommender.load(out)
+    assert grown.run is not None and grown.run.description["parent"]["replay"] == 0.25
+    assert grown.catalogue.num_items == 31 and grown.config.training.epochs == 1
+    resumed = [str(word) for word in (*words, "--resume")]
+    assert cli.main(resumed) == 0  # nothing is left to do
+    assert "is not an empty folder" in fails(*words)
+    line = fails("update", *given, "--out", tmp_path / "run3", "--set", "units=9")
+    assert line.startswith("units: got a setting of the model")
+    line = fails("update", *given, "--out", tmp_path / "run3", "--replay", 1)
+    assert line == "replay: got 1.0, expected a share in [0, 1)"
+    assert "got no run.json" in fails("update", *("--run", tmp_path), *given[2:], "--out", out)
+    assert not (tmp_path / "run3").exists()

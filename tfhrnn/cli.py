@@ -94,24 +94,11 @@ def build_parser() -> argparse.ArgumentParser:
         action="extend",
         help="likewise of the user table",
     )
-    prepare.add_argument(
-        "--map",
-        metavar="ROLE=COLUMN",
-        action="append",
-        default=[],
-        help="such as user_id=who; repeat as needed",
-    )
-    prepare.add_argument(
-        "--timestamp-unit", choices=["s", "ms", "iso"], help="left out: inferred and said"
-    )
-    prepare.add_argument("--separator", help="of the interactions as CSV")
+    _reading_arguments(prepare)
     prepare.add_argument(
         "--thresholds",
         metavar="SECONDS",
         help="lower bounds of the gap levels, such as 60,3600,86400",
-    )
-    prepare.add_argument(
-        "--keep-duplicates", action="store_true", help="keep rows that are wholly alike"
     )
     prepare.add_argument("--out", required=True, metavar="DIR", help="the event log's folder")
 
@@ -137,6 +124,29 @@ def build_parser() -> argparse.ArgumentParser:
         "--split-seed", type=int, default=0, help="of the split into users (default 0)"
     )
     _training_arguments(train)
+
+    update = command(
+        "update",
+        "go on from a trained run with new events, users and items, in a new run",
+        "update --run run --interactions more.csv --items movies.csv --out run2",
+    )
+    update.add_argument("--run", required=True, metavar="DIR", help="the trained run; only read")
+    update.add_argument("--data", metavar="DIR", help="its event log, if that was moved")
+    update.add_argument(
+        "--interactions", required=True, metavar="FILE", help="the new events, CSV or Parquet"
+    )
+    update.add_argument("--items", metavar="FILE", help="table of new items, known ones welcome")
+    update.add_argument("--users", metavar="FILE", help="table of new users, likewise")
+    _reading_arguments(update)
+    update.add_argument(
+        "--replay",
+        type=float,
+        metavar="SHARE",
+        help="of an epoch's events that are known ones (default 0.5)",
+    )
+    update.add_argument("--out", required=True, metavar="DIR", help="the new run's folder")
+    update.add_argument("--resume", action="store_true", help="go on after the last whole epoch")
+    _training_arguments(update)
 
     evaluate = command(
         "evaluate",
@@ -198,7 +208,7 @@ def build_parser() -> argparse.ArgumentParser:
     experiment = command(
         "experiment", "run one of the experiments of the README", "experiment ablation --seeds 3"
     )
-    names = ["ablation", "cold-start", "copy", "inputs", "losses", "mix", "repeats", "towers"]
+    names = "ablation cold-start copy inputs losses mix repeats towers update".split()
     experiment.add_argument("name", choices=names)
     experiment.add_argument("--source", default="auto", help="where MovieLens 100K comes from")
     experiment.add_argument("--seeds", type=int, default=3, help="how many (default 3)")
@@ -233,6 +243,23 @@ def _history_arguments(parser: argparse.ArgumentParser) -> None:
     when = parser.add_mutually_exclusive_group()
     when.add_argument("--gap", type=int, help="seconds since the last event (default 0)")
     when.add_argument("--query-time", type=int, help="Unix seconds of the query")
+
+
+def _reading_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--map",
+        metavar="ROLE=COLUMN",
+        action="append",
+        default=[],
+        help="such as user_id=who; repeat as needed",
+    )
+    parser.add_argument(
+        "--timestamp-unit", choices=["s", "ms", "iso"], help="left out: inferred and said"
+    )
+    parser.add_argument("--separator", help="of the interactions as CSV")
+    parser.add_argument(
+        "--keep-duplicates", action="store_true", help="keep rows that are wholly alike"
+    )
 
 
 def _training_arguments(parser: argparse.ArgumentParser) -> None:

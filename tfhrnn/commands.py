@@ -167,24 +167,61 @@ def _train(arguments: argparse.Namespace, console: Console) -> dict[str, Any]:
         split_seed=arguments.split_seed,
     )
     assert recommender.run is not None
-    epochs = recommender.run.epochs()
-    following = f"next: python -m tfhrnn evaluate --run {arguments.out}"
-    if epochs.is_empty():
-        line = f"run: {arguments.out} (nothing to train)\n{following}"
-        console.print(line, highlight=False, soft_wrap=True)
-        return {"run": str(arguments.out), "epochs": []}
+    return _trained(recommender.run, arguments.out, console)
+
+
+def _trained(run: RunFolder, out: str, console: Console) -> dict[str, Any]:
+    """Says which epoch is used and what to type next."""
+    epochs = run.epochs()
     # With two users there is none to validate on; training perplexity is watched instead.
     validated = epochs["val_perplexity"].dtype.is_numeric()
     watched = "val_perplexity" if validated else "perplexity"
-    best = epochs.sort(watched).row(0, named=True)
+    best = epochs.sort(watched, nulls_last=True).row(0, named=True)
     console.print(
-        f"run: {arguments.out} (best epoch {best['epoch']} of {len(epochs)}, "
+        f"run: {out} (best epoch {best['epoch']} of {epochs['epoch'].to_list()[-1]}, "
         f"{'validation' if validated else 'training'} perplexity {best[watched]:.1f})\n"
-        f"{following}",
+        f"next: python -m tfhrnn evaluate --run {out}",
         highlight=False,
         soft_wrap=True,
     )
-    return {"run": str(arguments.out), "epochs": epochs.to_dicts()}
+    return {"run": str(out), "epochs": epochs.to_dicts()}
+
+
+def _update(arguments: argparse.Namespace, console: Console) -> dict[str, Any]:
+    parent = RunFolder(arguments.run).require()
+    columns = dict(_pairs(arguments.map, "--map"))
+    start_tensorflow()
+    from tfhrnn.recommender import HRNNRecommender
+    from tfhrnn.updates import REPLAY, update_config
+
+    settings: dict[str, Any] = training_settings(arguments)
+    replay = REPLAY if arguments.replay is None else arguments.replay
+    update_config(parent, settings, replay)  # wrong settings end here
+    recommender = HRNNRecommender.load(arguments.run, data=arguments.data)
+    grown = recommender.fit_more(
+        Path(arguments.interactions),
+        items=_path(arguments.items),
+        users=_path(arguments.users),
+        columns=columns,
+        reading={
+            name: getattr(arguments, name)
+            for name in ("timestamp_unit", "separator", "keep_duplicates")
+        },
+        run=arguments.out,
+        resume=arguments.resume,
+        replay=replay,
+        **settings,
+    )
+    assert grown.run is not None and grown.log is not None
+    for note in grown.log.report.notes:
+        console.print(note, highlight=False, soft_wrap=True)
+    record = grown.run.description["parent"]
+    console.print(
+        f"new events: {record['new_events']:,}, new users: {record['new_users']:,}, "
+        f"new items: {record['new_items']:,}",
+        highlight=False,
+    )
+    return _trained(grown.run, arguments.out, console)
 
 
 def _evaluate(arguments: argparse.Namespace, console: Console) -> dict[str, Any]:

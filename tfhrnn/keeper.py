@@ -136,10 +136,22 @@ class Keeper(tf.keras.callbacks.Callback):
         """The watched figure of each epoch so far."""
         return [float(row["val_perplexity"] or row["perplexity"]) for row in self.rows]
 
-    def keep_start(self) -> None:
-        """Keeps the starting values as the best weights, and a table without rows."""
+    def keep_start(self, judged: dict[str, float] | None = None) -> None:
+        """Keeps the starting values as the best weights.
+
+        Args:
+          judged: figures of the validation users under them, for a run that goes on from another
+            one: they are to be beaten, and stand as epoch 0 once there is another. Without, a table
+            without rows is written.
+        """
         self.best.write(str(self.run.best_weights))
-        self._write_rows()
+        if judged is None:
+            self._write_rows()
+            return
+        self.best_value.assign(judged["perplexity"])
+        row = {f"val_{name}": value for name, value in judged.items()}
+        row |= {"epoch": 0, "learning_rate": 0.0, "seconds": 0.0}
+        self.rows = [{name: row.get(name, "") for name in COLUMNS}]
 
     @property
     def _on_plateau(self) -> bool:

@@ -18,22 +18,21 @@ from tfhrnn.answers import answers_table, ask
 from tfhrnn.config import Config, ModelConfig, RetrievalName, preset
 from tfhrnn.data.catalogue import Catalogue
 from tfhrnn.data.event_log import EventLog, write_event_log
-from tfhrnn.data.facts import training_facts
-from tfhrnn.data.feature_choice import choose_features
+from tfhrnn.data.feature_choice import features_of
 from tfhrnn.data.files import whole_folder
-from tfhrnn.data.history_lengths import training_users
-from tfhrnn.data.sources import TableSource
-from tfhrnn.data.split import Part, split_users
+from tfhrnn.data.sources import TableSource, table_name
+from tfhrnn.data.split import Part
 from tfhrnn.errors import ConfigError, DataError, RunError, TfhrnnError
-from tfhrnn.evaluation.evaluate import protocol_of
 from tfhrnn.evaluation.result import evaluate_run
 from tfhrnn.export import export
 from tfhrnn.histories import Histories
 from tfhrnn.model_card import model_card
 from tfhrnn.models.hrnn import HRNN
+from tfhrnn.new_run import create_run, log_of
 from tfhrnn.predictor import Predictor
 from tfhrnn.run_folder import RunFolder
 from tfhrnn.training import load_model, train
+from tfhrnn.updates import REPLAY, create_update, open_update, update_config
 
 
 class HRNNRecommender:
@@ -105,66 +104,115 @@ class HRNNRecommender:
         if isinstance(interactions, EventLog):
             log = interactions
         else:
-            place = path.with_name(path.name + "-data")
-            # What stands beside a run that goes on is replaced only once its data are known to be
-            # the same.
-            with tempfile.TemporaryDirectory(prefix="tfhrnn-") as scratch:
-                log = write_event_log(
+            log = log_of(
+                path,
+                resumed,
+                lambda out: write_event_log(
                     interactions,
-                    place if resumed is None else Path(scratch) / "data",
+                    out,
                     items=items,
                     users=users,
-                    item_features=_features(items, "item_id", item_features, columns),
-                    user_features=_features(users, "user_id", user_features, columns),
+                    item_features=features_of(items, "item_id", item_features, columns),
+                    user_features=features_of(users, "user_id", user_features, columns),
                     columns=columns,
-                    name=_name(interactions),
-                )
-                if resumed is not None:
-                    resumed.require_same_data(log)
-                    log = resumed.open_log()
+                    name=table_name(interactions),
+                ),
+            )
         if resumed is not None:
             resumed.require_same_data(log)
             self.config = resumed.config
         elif not self._thresholds_are_given:
             self.config = self.config.with_settings({"thresholds": log.thresholds})
         self.log = log
-        self.run = resumed or self._create_run(path, log, split_seed)
+        self.run = resumed or create_run(path, self.config, log, split_seed)
+        self._train(resume=resumed is not None, callbacks=callbacks, verbose=verbose)
+        return self
+
+    def fit_more(
+        self,
+        interactions: TableSource,
+        *,
+        items: TableSource | None = None,
+        users: TableSource | None = None,
+        columns: Mapping[str, str] | None = None,
+        run: str | Path | None = None,
+        resume: bool = False,
+        replay: float = REPLAY,
+        reading: Mapping[str, Any] | None = None,
+        callbacks: Sequence[tf.keras.callbacks.Callback] = (),
+        verbose: int | str = "auto",
+        **settings: object,
+    ) -> HRNNRecommender:
+        """Goes on with new events, users and items, in a new run; this one stays as it is.
+
+        What was learned is carried over (`tfhrnn.growth`), the split is kept and grown, and new
+        events are trained on beside a share of known ones (`tfhrnn.updates`).
+
+        Args:
+          interactions: the new events; `append_events` tells what becomes of older and known ones.
+          items: item table with the columns of the first; a row of a known id replaces its own.
+          users: user table, likewise.
+          columns: as in `fit`.
+          run: folder of the new run, as in `fit`.
+          resume: go on with the update that stands in `run`.
+          replay: share of an epoch's events that are known.
+          reading: further options of `append_events`, such as `{"separator": ";"}`.
+          callbacks: further Keras callbacks.
+          verbose: as in Keras.
+          **settings: training settings that differ; see `update_config`.
+
+        Returns:
+          A recommender of the new run.
+
+        Raises:
+          ConfigError: a share or setting that can't be.
+          DataError: a table that cannot be read, or no new event.
+          RunError: as `fit`.
+        """
+        parent = self._trained()
+        grown = HRNNRecommender(update_config(parent, settings, replay))
+        path = grown._temporary_folder() / "run" if run is None else Path(run)
+        before = self.log or parent.open_log()
+        tables = {"items": items, "users": users, "columns": columns, **(reading or {})}
+        if resumed := resume and path.exists():
+            grown.run, grown.log = open_update(parent, before, path, interactions, **tables)
+        else:
+            tables |= {"model": self.model, "config": grown.config, "replay": replay}
+            grown.run, grown.log = create_update(parent, before, path, interactions, **tables)
+        grown.config = grown.run.config
+        grown._train(resume=resumed, callbacks=callbacks, verbose=verbose)
+        return grown
+
+    def _train(
+        self,
+        *,
+        resume: bool,
+        callbacks: Sequence[tf.keras.callbacks.Callback],
+        verbose: int | str,
+    ) -> None:
+        """Trains what stands in the run folder."""
+        run, log = self.run, self.log
+        assert run is not None and log is not None
         self._predictors = {}
         try:
             self.model = train(
-                self.run,
+                run,
                 log,
-                self.run.training_users(log),
-                self.run.users(log, Part.VALIDATION),
-                resume=resumed is not None,
+                run.training_users(log),
+                run.users(log, Part.VALIDATION),
+                resume=resume,
                 callbacks=callbacks,
                 verbose=verbose,
             )
         except TfhrnnError:
-            if not self.run.metrics.exists():  # not one epoch: a folder of no use, in the way
-                shutil.rmtree(self.run.path, ignore_errors=True)
+            if not run.metrics.exists():  # not one epoch: a folder of no use, in the way
+                shutil.rmtree(run.path, ignore_errors=True)
             raise
         except tf.errors.ResourceExhaustedError as error:  # the disk is full, or memory
             reason = error.message.splitlines()[0]
-            message = f"{path}: training stopped: {reason}; finished epochs are kept, resume later"
-            raise RunError(message) from error
-        return self
-
-    def _create_run(self, path: Path, log: EventLog, split_seed: int) -> RunFolder:
-        parts = split_users(log.num_users, split_seed)
-        training = training_users(log, parts, self.config.training)
-        run = RunFolder.create(
-            path,
-            config=self.config,
-            log=log,
-            parts=parts,
-            split_seed=split_seed,
-            facts=training_facts(log, training, self.config.model),
-        )
-        run.write_protocol(
-            protocol_of(log, np.flatnonzero(parts == Part.TEST), split_seed).to_dict()
-        )
-        return run
+            raise RunError(
+                f"{run.path}: training stopped: {reason}; finished epochs are kept, resume later"
+            ) from error
 
     def _temporary_folder(self) -> Path:
         """A folder that goes with this object."""
@@ -400,16 +448,3 @@ class HRNNRecommender:
         if self.run is None or self.model is None:
             raise RunError("got a recommender that is not fitted, expected fit() or load() first")
         return self.run
-
-
-def _features(
-    table: TableSource | None,
-    id_role: str,
-    stated: Sequence[str] | None,
-    columns: Mapping[str, str] | None,
-) -> Sequence[str]:
-    return choose_features(table, id_role, columns) if stated is None else stated
-
-
-def _name(interactions: TableSource) -> str:
-    return Path(interactions).stem if isinstance(interactions, (str, Path)) else "frame"

@@ -2,7 +2,9 @@
 
 config.json, run.json (data, seed, versions), split.parquet (user, part), protocol.json, catalogue/
 (items and feature encodings), facts/ (what the model took from the training users), metrics.csv (a
-row an epoch), checkpoints/, best/ (the weights that are used), result.json (protocol, figures).
+row an epoch), checkpoints/, best/ (the weights that are used), result.json (protocol, figures). A
+run that goes on from another one also has start/ (the weights that it starts from, and how many
+events of each user are known), and run.json names its parent.
 """
 
 from __future__ import annotations
@@ -26,8 +28,10 @@ from tfhrnn.data.facts import TrainingFacts
 from tfhrnn.data.features import FeatureSet
 from tfhrnn.data.files import whole_file, write_parquet
 from tfhrnn.data.history_lengths import training_users
+from tfhrnn.data.replay import Replay
 from tfhrnn.data.split import Part, read_split, write_split
 from tfhrnn.errors import ConfigError, RunError
+from tfhrnn.protocol import Protocol
 
 _ARRAYS = ("item_features", "item_counts")
 
@@ -43,6 +47,7 @@ class RunFolder:
         self.path = Path(path)
         self.checkpoints = self.path / "checkpoints"
         self.best_weights = self.path / "best" / "weights"
+        self.start_weights = self.path / "start" / "weights"
         self.metrics = self.path / "metrics.csv"
         self.tensorboard = self.path / "tensorboard"
         self.result = self.path / "result.json"
@@ -58,15 +63,25 @@ class RunFolder:
         parts: npt.NDArray[np.int8],
         split_seed: int,
         facts: TrainingFacts,
+        parent: Mapping[str, Any] | None = None,
     ) -> RunFolder:
         """Writes everything that is known before training.
+
+        Args:
+          path: the folder.
+          config: the settings.
+          log: the events.
+          parts: `[users]` of `Part` values.
+          split_seed: of the split.
+          facts: of the training users.
+          parent: what run.json is to say of the run that this one goes on from.
 
         Raises:
           RunError: the folder holds something already, or can't be written; nothing stays of it.
         """
         run = cls(path).require_free()
         try:
-            run._write(config, log, parts, split_seed, facts)
+            run._write(config, log, parts, split_seed, facts, parent)
         except BaseException as error:
             shutil.rmtree(run.path, ignore_errors=True)
             if isinstance(error, OSError):
@@ -83,6 +98,7 @@ class RunFolder:
         parts: npt.NDArray[np.int8],
         split_seed: int,
         facts: TrainingFacts,
+        parent: Mapping[str, Any] | None,
     ) -> None:
         catalogue, fact_files = self.path / "catalogue", self.path / "facts"
         catalogue.mkdir(parents=True)
@@ -104,6 +120,8 @@ class RunFolder:
             "split_seed": split_seed,
             "versions": versions(),
         }
+        if parent is not None:
+            description["parent"] = dict(parent)
         _write_json(self.path / "run.json", description)
 
     def require_free(self) -> RunFolder:
@@ -216,8 +234,31 @@ class RunFolder:
         others["event_types"] = tuple(others.get("event_types", ()))  # none in older runs
         return TrainingFacts(**arrays, **others)
 
+    @property
+    def replay(self) -> Replay | None:
+        """What goes into the epochs of a run that goes on from another one, None for any other."""
+        parent = self.description.get("parent")
+        if parent is None:
+            return None
+        known = np.load(self.path / "start" / "known_events.npy")
+        return Replay(known, float(parent["replay"]))
+
+    def write_start(self, known: npt.NDArray[np.int64]) -> None:
+        """Stores how many events of each user, `[users]` in the log's order, are known."""
+        self.start_weights.parent.mkdir(exist_ok=True)
+        np.save(self.start_weights.parent / "known_events.npy", known)
+
+    @property
+    def split_rule(self) -> str:
+        """How users were parted, as a protocol tells it."""
+        parent = self.description.get("parent")
+        return Protocol.split if parent is None else str(parent["split"])
+
     def epochs(self) -> pl.DataFrame:
-        """metrics.csv as a table, a row an epoch (columns: `tfhrnn.keeper.COLUMNS`)."""
+        """metrics.csv as a table, a row an epoch (columns: `tfhrnn.keeper.COLUMNS`).
+
+        Epoch 0, of a run that goes on from another one, is what it starts from.
+        """
         return pl.read_csv(self.metrics)
 
     def read_result(self) -> dict[str, Any]:

@@ -17,6 +17,7 @@ from tfhrnn.config import Config, TrainingConfig
 from tfhrnn.data.event_log import EventLog
 from tfhrnn.data.facts import TrainingFacts, events_of
 from tfhrnn.data.recency import recency_weights
+from tfhrnn.data.replay import Replay, ReplayWindows
 from tfhrnn.data.windows import Batch, Windows
 from tfhrnn.keeper import Keeper, load_best
 from tfhrnn.models.hrnn import HRNN
@@ -66,8 +67,12 @@ def build_windows(
     *,
     training: bool,
     flush_steps: int = 0,
+    replay: Replay | None = None,
 ) -> Windows:
-    """The windows of some users, shuffled for training or in the log's order for judging."""
+    """The windows of some users, shuffled for training or in the log's order for judging.
+
+    With `replay` each epoch reads the users with new events, and a share of what is known.
+    """
     model, how = config.model, config.training
     time_weight = None
     if training and how.recency_mask:
@@ -75,7 +80,8 @@ def build_windows(
         time_weight = partial(
             recency_weights, first=time.min(), last=time.max(), half_life=how.recency_half_life
         )
-    return Windows(
+    make = Windows if replay is None else partial(ReplayWindows, replay=replay, epochs=how.epochs)
+    return make(
         log,
         users,
         lanes=how.batch_size,
@@ -120,6 +126,10 @@ def train(
 ) -> HRNN:
     """Trains the model that a run folder describes.
 
+    A run that goes on from another one starts from the weights that stand in its folder, reads new
+    events mixed with known ones (`ReplayWindows`), and ends as it started where validation users
+    do not gain.
+
     Args:
       run: a created run; its files are filled in.
       log: the events.
@@ -141,12 +151,19 @@ def train(
     model = build_model(config, run.facts)
     model.compile(optimizer=build_optimizer(config.training))
     flush = model.tower.flush_steps
-    windows = build_windows(config, log, train_users, training=True, flush_steps=flush)
+    replay = run.replay
+    windows = build_windows(
+        config, log, train_users, training=True, flush_steps=flush, replay=replay
+    )
     create_variables(model)
     model.optimizer.build(model.trainable_variables)
     keeper = Keeper(run, config.training)
     keeper.attach(model)
     done = keeper.resume() if resume else 0
+    if replay is not None and not done:
+        tf.train.Checkpoint(model=model).read(str(run.start_weights)).expect_partial()
+        if keeper.average is not None:
+            keeper.average.restart()  # it would begin at untrained weights
     if config.training.epochs == 0:
         keeper.keep_start()
     if verbose == "auto":
@@ -157,6 +174,8 @@ def train(
             validation = build_windows(
                 config, log, validation_users, training=False, flush_steps=flush
             ).dataset()
+        if replay is not None and not done and validation is not None:
+            keeper.keep_start(model.evaluate(validation, verbose=0, return_dict=True))
         model.fit(
             windows.dataset(first_epoch=done),
             initial_epoch=done,

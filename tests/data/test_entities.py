@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import numpy as np
 import polars as pl
+import pytest
 
-from tfhrnn.data.entities import join_items, join_users
+from tfhrnn.data.entities import extend_entities, join_items, join_users
+from tfhrnn.data.features import FeatureColumn, FeatureSet, FeatureSpec
 from tfhrnn.data.tables import ReadReport, read_table
 
 
@@ -44,3 +47,48 @@ def test_values_that_are_cut_are_told() -> None:
     assert report.notes == [
         "job of frame: the 255 most common values are kept, 2 rarer ones count as unknown"
     ]
+
+
+def test_known_rows_stay_and_told_ones_are_replaced() -> None:
+    report = ReadReport("t")
+    known = pl.DataFrame({"user_id": ["9", "10"], "job": ["a", "b"], "age": [20, 30]})
+    features = FeatureSet(
+        (FeatureSpec("job", "categorical", ("a", "b")), FeatureSpec("age", "numeric"))
+    )
+    given = pl.DataFrame({"user_id": ["10", "7"], "job": ["c", "a"], "age": ["31", "8.5"]})
+    table = read_table(given, "user_id", ["job:categorical", "age:numeric"])
+    found = extend_entities(known, features, ["7", "8", "9", "10"], table, report)
+    # 8.5 is no whole number, so ages are text from here on; they encode alike.
+    assert found.rows() == [
+        ("7", "a", "8.5"),
+        ("8", None, None),
+        ("9", "a", "20"),
+        ("10", "c", "31"),
+    ]
+    encoded = features.encode(found)
+    np.testing.assert_allclose(encoded[:, 3], [8.5, 0, 20, 31])
+    assert report.notes == [
+        "1 new users have no row in a table: no features",
+        "job of frame: 1 values that the log does not know are ignored, 'c' the first",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("known", "new"),
+    [
+        ([3, 4], [4.0, None]),
+        ([3.0, 4.0], [4, None]),
+        (["3", "4"], [4, None]),
+        ([["3"], ["4"]], ["4", None]),
+        (["3", "4"], [["4"], None]),
+    ],
+)
+def test_a_value_is_the_same_in_another_type(known: list[object], new: list[object]) -> None:
+    frame = pl.DataFrame({"item_id": ["a", "b"], "kind": known}, strict=False)
+    features = FeatureSet.fit((FeatureColumn("kind", "multi-hot"),), frame)
+    given = pl.DataFrame({"item_id": ["c", "d"], "kind": new}, strict=False)
+    report = ReadReport("t")
+    table = read_table(given, features=["kind:multi-hot"])
+    found = extend_entities(frame, features, [], table, report)
+    assert report.notes == []
+    np.testing.assert_array_equal(features.encode(found), [[1, 0], [0, 1], [0, 1], [0, 0]])

@@ -8,7 +8,13 @@ import pytest
 
 from tfhrnn.config import ModelConfig
 from tfhrnn.data.event_log import EventLog, write_event_log
-from tfhrnn.data.facts import item_counts, item_statistics, seen_bias_start, training_facts
+from tfhrnn.data.facts import (
+    item_counts,
+    item_statistics,
+    seen_bias_start,
+    statistics_scale,
+    training_facts,
+)
 from tfhrnn.errors import ConfigError
 
 
@@ -81,3 +87,21 @@ def test_data_without_feedback_has_neutral_facts(tmp_path_factory: pytest.TempPa
     facts = training_facts(bare, np.array([0, 1]), ModelConfig(item_statistics=True))
     assert (facts.feedback_mean, facts.feedback_std, facts.median_gap) == (0, 1, 0)
     assert np.all(np.isfinite(facts.item_features)) and np.isfinite(facts.seen_bias)
+
+
+def test_the_scale_of_other_events_measures_these(log: EventLog) -> None:
+    scale = statistics_scale(log, TRAIN)
+    own = training_facts(log, TRAIN, ModelConfig(item_statistics=True))
+    assert own.statistics_scale == scale
+    np.testing.assert_array_equal(item_statistics(log, TRAIN, scale), item_statistics(log, TRAIN))
+    # All three users: 6 events, counts 3, 1, 2 in proportion 4/6; c is disliked and enters late.
+    found = item_statistics(log, np.arange(3), scale)
+    counts = np.log1p([3, 1])
+    expected = (np.log1p(np.array([3, 1, 2]) * 4 / 6) - counts.mean()) / counts.std()
+    np.testing.assert_allclose(found[:, 0], expected, rtol=1e-5)
+    means = np.array([19 / 7, 20 / 6])
+    liking = (np.array([19 / 7, 20 / 6, 17 / 7]) - means.mean()) / means.std()
+    np.testing.assert_allclose(found[:, 2], liking, rtol=1e-5)
+    # First events at 100 and 110: mean 105, deviation 5. That at 900 is read as at 110.
+    np.testing.assert_allclose(found[:, 3], [-1, 1, 1], rtol=1e-6)
+    assert found[:, 4:].sum() == 0

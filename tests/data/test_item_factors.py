@@ -8,7 +8,7 @@ import polars as pl
 import pytest
 
 from tfhrnn.data.event_log import EventLog, write_event_log
-from tfhrnn.data.item_factors import item_factors
+from tfhrnn.data.item_factors import extend_factors, item_factors
 
 USERS, ITEMS, EVENTS = 30, 12, 50
 
@@ -84,3 +84,29 @@ def test_items_that_all_stand_alike_are_not_blown_up(
     frame = pl.DataFrame(rows, schema=["user_id", "item_id", "timestamp"], orient="row")
     alike = write_event_log(frame, tmp_path_factory.mktemp("alike") / "log")
     assert np.abs(item_factors(alike, np.array([0]), 8)).max() < 3
+
+
+def test_known_items_are_where_the_extension_puts_them(log: EventLog) -> None:
+    users = np.arange(USERS)
+    factors = item_factors(log, users, 3)
+    known = np.arange(log.num_items) != 5
+    # Item 5 is asked for as if it were new: its row is its information about the others, in units
+    # of |M f| / |f| over these. Had it stood among them, that would be |μ| and the row its own.
+    found = extend_factors(np.where(known[:, None], factors, 99), known, log, users)
+    np.testing.assert_array_equal(found[known], factors[known])
+    matrix = dense(log, users)
+    old = factors[known].astype(np.float64)
+    seen = matrix[np.ix_(known, known)] @ old
+    size = np.linalg.norm(seen, axis=0) / np.linalg.norm(old, axis=0)
+    value = size * np.sign((old * seen).sum(axis=0))
+    np.testing.assert_allclose(found[5], matrix[5, known] @ old / value, rtol=1e-4)
+    assert np.corrcoef(found[5], factors[5])[0, 1] > 0.9
+
+
+def test_an_item_that_stands_near_no_known_one_gets_zeros(log: EventLog) -> None:
+    factors = item_factors(log, np.arange(USERS), 3)
+    known = np.arange(log.num_items) < log.num_items - 1
+    assert not extend_factors(factors, known, log, np.arange(USERS))[-1].any()
+    near = extend_factors(factors, known, log, np.arange(USERS + 1))[-1]
+    assert near.any()  # the last user met it with item 0
+    assert not extend_factors(factors, ~known, log, np.arange(USERS))[:-1].any()

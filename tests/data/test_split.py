@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tfhrnn.data.split import Part, read_split, split_users, write_split
+from tfhrnn.data.split import Part, grow_split, read_split, split_users, write_split
 from tfhrnn.errors import DataError, RunError
 
 
@@ -74,3 +74,25 @@ def test_splits_that_do_not_fit(tmp_path: Path) -> None:
         read_split(tmp_path / "none.parquet", ["a"])
     with pytest.raises(RunError, match="could not be written"):
         write_split(tmp_path / "none" / "split.parquet", ["a", "b"], split_users(2))
+
+
+@settings(deadline=None)
+@given(st.lists(st.integers(0, 40), min_size=1, max_size=8), st.integers(2, 60))
+def test_a_split_that_grows_ends_at_the_shares_of_all(steps: list[int], users: int) -> None:
+    parts = split_users(users)
+    for new in steps:
+        joined = grow_split(parts, new, seed=1)
+        np.testing.assert_array_equal(joined, grow_split(parts, new, seed=1))
+        parts = np.concatenate([parts, joined])
+    total = len(parts)
+    counts = np.bincount(parts, minlength=3)
+    # Parts are never taken away: two users begin with one test user already.
+    assert counts[Part.TEST] in (total // 5, max(1, users // 5))
+    assert counts[Part.TEST] >= total // 5 and counts.sum() == total
+    assert counts[Part.VALIDATION] >= (total - total // 5) // 10 - 1
+
+
+def test_who_joins_which_part_is_drawn() -> None:
+    first = [grow_split(split_users(100), 100, seed).tolist() for seed in range(3)]
+    assert first[0] != first[1] != first[2]
+    assert np.bincount(first[0]).tolist() == [72, 8, 20]

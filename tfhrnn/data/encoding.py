@@ -10,7 +10,8 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from itertools import chain
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
@@ -85,13 +86,18 @@ class _Ids:
 
 
 def encode_events(
-    reader: InteractionReader, scratch: Path, *, keep_duplicates: bool = False
+    reader: InteractionReader,
+    scratch: Path,
+    *,
+    before: Iterable[pl.DataFrame] = (),
+    keep_duplicates: bool = False,
 ) -> EncodedEvents:
     """Encodes and sorts a stream of interactions.
 
     Args:
       reader: the interactions; its report is completed.
       scratch: an existing folder for temporary files, 26 bytes an event; they are removed.
+      before: chunks of events that stand in front of the reader's; they all stay.
       keep_duplicates: whether identical rows stay.
 
     Returns:
@@ -101,9 +107,11 @@ def encode_events(
       DataError: bad rows, fewer than two users or two items, or too many event types.
     """
     users, items, types = _Ids(), _Ids(), _Ids()
+    given = 0
     files = {name: (scratch / f"{name}.raw").open("wb") for name in _COLUMNS}
     try:
-        for chunk in reader:
+        for own, chunk in chain(((False, c) for c in before), ((True, c) for c in reader)):
+            given += 0 if own else chunk.height
             columns = {
                 "user": users.encode(chunk["user_id"]),
                 "item": items.encode(chunk["item_id"]),
@@ -139,6 +147,7 @@ def encode_events(
     if not keep_duplicates:
         alike = ("time", "item", "feedback", "event_type")
         same = _repeated_rows(user[order], *(raw[name][order] for name in alike))
+        same &= order >= given
         dropped = int(same.sum())
         order = order[~same]
         reader.report.drop("identical row", dropped)

@@ -56,6 +56,70 @@ def join_users(
     return _joined("user_id", with_events, table, report)
 
 
+def extend_entities(
+    known: pl.DataFrame,
+    features: FeatureSet | None,
+    with_events: list[str],
+    table: Table | None,
+    report: ReadReport,
+) -> pl.DataFrame:
+    """Lists known items or users and new ones, for features that are fitted already.
+
+    Args:
+      known: a row each, the id first, with the raw columns of `features`.
+      features: how the columns are encoded; the encoding stays.
+      with_events: ids with events, known ones among them.
+      table: rows that replace known ones or add new ones.
+      report: gets a note on values that the encoding does not know and on new ids without a row.
+
+    Returns:
+      A row each in natural order, with the columns of `known`.
+    """
+    role = known.columns[0]
+    given = known.select(role).clear() if table is None else table.frame
+    bare = set(with_events).difference(known[role], given[role])
+    if bare and features is not None:
+        kind = role.removesuffix("_id")
+        report.notes.append(f"{len(bare)} new {kind}s have no row in a table: no features")
+    rowless = pl.DataFrame({role: sorted(bare)}, schema={role: pl.String})
+    given = pl.concat([given, rowless], how="diagonal")
+    specs = {spec.name: spec for spec in (features.specs if features else ())}
+    stays = ~known[role].is_in(given[role].to_list())
+    columns = []
+    for name in known.columns:
+        if name in given.columns:
+            new = given[name]
+        else:  # what the table does not tell stays
+            new = given.select(role).join(known, on=role, how="left", maintain_order="left")[name]
+        old, new = _alike(known[name], new, specs[name].separator if name in specs else "|")
+        unknown = specs[name].unknown(new) if name in specs else []
+        if unknown and table is not None:
+            report.notes.append(
+                f"{name} of {table.label}: {len(unknown)} values that the log does not know are "
+                f"ignored, {unknown[0]!r} the first"
+            )
+        columns.append(pl.concat([old.filter(stays), new]).alias(name))
+    frame = pl.DataFrame(columns)
+    return frame[natural_order(frame[role].to_list())]
+
+
+def _alike(known: pl.Series, new: pl.Series, separator: str) -> tuple[pl.Series, pl.Series]:
+    """Two columns in one type: that of the known one where it holds the new values, else text."""
+    if known.dtype == new.dtype:
+        return known, new
+    if isinstance(known.dtype, pl.List):
+        lists = new if isinstance(new.dtype, pl.List) else new.cast(pl.String).str.split(separator)
+        return known.cast(pl.List(pl.String)), lists.cast(pl.List(pl.String))
+    if isinstance(new.dtype, pl.List):
+        new = new.cast(pl.List(pl.String)).list.join(separator)
+    cast = new.cast(known.dtype, strict=False)
+    if cast.cast(new.dtype, strict=False).eq_missing(new).all():
+        return known, cast
+    if known.dtype.is_numeric() and new.dtype.is_numeric():
+        return known.cast(pl.Float64), new.cast(pl.Float64)
+    return known.cast(pl.String), new.cast(pl.String)
+
+
 def _joined(
     role: str, ids: list[str], table: Table, report: ReadReport
 ) -> tuple[pl.DataFrame, FeatureSet | None]:

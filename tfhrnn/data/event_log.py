@@ -21,7 +21,7 @@ import polars as pl
 from numpy.typing import NDArray
 
 from tfhrnn.data.catalogue import FIRST_ITEM, Catalogue
-from tfhrnn.data.encoding import ARRAYS, EVENT_TYPE, encode_events, fingerprint
+from tfhrnn.data.encoding import ARRAYS, EVENT_TYPE, EncodedEvents, encode_events, fingerprint
 from tfhrnn.data.entities import join_items, join_users
 from tfhrnn.data.features import FeatureSet
 from tfhrnn.data.files import whole_folder, write_parquet
@@ -236,8 +236,7 @@ def write_event_log(
     """
     thresholds = check_thresholds(thresholds)
     out = Path(out)
-    if out.exists() and not _replaceable(out):
-        raise RunError(f"{out}: got something that is no event log; choose another folder")
+    require_replaceable(out)
     reader = interactions
     if not isinstance(reader, InteractionReader):
         reader = read_interactions(
@@ -253,47 +252,93 @@ def write_event_log(
         events = encode_events(reader, folder, keep_duplicates=keep_duplicates)
         item_frame, item_set = join_items(events.item_ids, item_table, reader.report)
         user_frame, user_set = join_users(events.user_ids, user_table, reader.report)
-        place = pl.DataFrame({"item_id": events.item_ids}).join(
-            item_frame.select("item_id").with_row_index("row"),
-            on="item_id",
-            how="left",
-            maintain_order="left",
-        )
-        rows = place["row"].to_numpy().astype(np.int32)
         reader.report.source = origin or reader.report.source
-        arrays = {
-            "offsets": events.offsets,
-            "item": rows[events.item] + np.int32(FIRST_ITEM),
-            "time": events.time,
-            "feedback": events.feedback,
-            "weight": events.weight,
-        }
-        if events.event_types:
-            arrays[EVENT_TYPE] = events.event_type
-        for key, array in arrays.items():
-            np.save(folder / f"{key}.npy", array)
-        write_parquet(user_frame, folder / "users.parquet")
-        write_parquet(item_frame, folder / "items.parquet")
-        meta = {
-            "format": FORMAT,
-            "version": VERSION,
-            "name": name,
-            "thresholds": list(thresholds),
-            "users": user_frame.height,
-            "items": item_frame.height,
-            "events": len(events.time),
-            "has_feedback": bool(np.isfinite(events.feedback).any()),
-            "event_types": events.event_types,
-            "item_features": item_set.to_json() if item_set else None,
-            "user_features": user_set.to_json() if user_set else None,
-            "report": reader.report.to_json(),
-            "fingerprint": fingerprint(
-                arrays, events.user_ids, item_frame["item_id"].to_list(), events.event_types
-            ),
-        }
-        text = json.dumps(meta, indent=2, ensure_ascii=False)
-        (folder / "meta.json").write_text(text, encoding="utf-8")
+        save_events(
+            folder,
+            events,
+            items=(item_frame, item_set),
+            users=(user_frame, user_set),
+            name=name,
+            thresholds=thresholds,
+            report=reader.report,
+        )
     return EventLog.open(out)
+
+
+def save_events(
+    folder: Path,
+    events: EncodedEvents,
+    *,
+    items: tuple[pl.DataFrame, FeatureSet | None],
+    users: tuple[pl.DataFrame, FeatureSet | None],
+    name: str,
+    thresholds: Sequence[int],
+    report: ReadReport,
+) -> None:
+    """Writes the files of an event log.
+
+    Args:
+      folder: an empty one; see `whole_folder`.
+      events: sorted, with ids of their own.
+      items: a row an item in catalogue order, and its features.
+      users: a row a user in the order of `events.user_ids`, and its features.
+      name: the data set's.
+      thresholds: gap thresholds in seconds.
+      report: what was read.
+
+    Raises:
+      OSError: they can't be written.
+    """
+    (item_frame, item_set), (user_frame, user_set) = items, users
+    place = pl.DataFrame({"item_id": events.item_ids}).join(
+        item_frame.select("item_id").with_row_index("row"),
+        on="item_id",
+        how="left",
+        maintain_order="left",
+    )
+    rows = place["row"].to_numpy().astype(np.int32)
+    arrays = {
+        "offsets": events.offsets,
+        "item": rows[events.item] + np.int32(FIRST_ITEM),
+        "time": events.time,
+        "feedback": events.feedback,
+        "weight": events.weight,
+    }
+    if events.event_types:
+        arrays[EVENT_TYPE] = events.event_type
+    for key, array in arrays.items():
+        np.save(folder / f"{key}.npy", array)
+    write_parquet(user_frame, folder / "users.parquet")
+    write_parquet(item_frame, folder / "items.parquet")
+    meta = {
+        "format": FORMAT,
+        "version": VERSION,
+        "name": name,
+        "thresholds": list(thresholds),
+        "users": user_frame.height,
+        "items": item_frame.height,
+        "events": len(events.time),
+        "has_feedback": bool(np.isfinite(events.feedback).any()),
+        "event_types": events.event_types,
+        "item_features": item_set.to_json() if item_set else None,
+        "user_features": user_set.to_json() if user_set else None,
+        "report": report.to_json(),
+        "fingerprint": fingerprint(
+            arrays, events.user_ids, item_frame["item_id"].to_list(), events.event_types
+        ),
+    }
+    text = json.dumps(meta, indent=2, ensure_ascii=False)
+    (folder / "meta.json").write_text(text, encoding="utf-8")
+
+
+def require_replaceable(out: Path) -> None:
+    """Refuses a place that holds something other than an event log.
+
+    Raises:
+      RunError: it does.
+    """
+    if out.exists() and not _replaceable(out):
+        raise RunError(f"{out}: got something that is no event log; choose another folder")
 
 
 def read_meta(directory: Path) -> dict[str, Any] | None:

@@ -6,7 +6,7 @@ distinct values is categorical. Titles, ids and columns of nearly unique text ar
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Final
 
 import polars as pl
@@ -18,6 +18,16 @@ from tfhrnn.data.tables import id_column
 
 _SAMPLE_ROWS: Final = 10_000
 _SEPARATOR: Final = "|"
+
+
+def features_of(
+    source: TableSource | None,
+    id_role: str,
+    stated: Sequence[str] | None,
+    columns: Mapping[str, str] | None = None,
+) -> Sequence[str]:
+    """The features that were stated, or those chosen by content; see `choose_features`."""
+    return choose_features(source, id_role, columns) if stated is None else stated
 
 
 def choose_features(

@@ -193,6 +193,13 @@ class FeatureSpec:
         length = np.sqrt(encoded.sum(1, keepdims=True))
         return np.divide(encoded, length, out=encoded, where=length > 0)
 
+    def unknown(self, values: pl.Series) -> list[str]:
+        """Returns the values without a column of their own, each once; none of numbers, texts."""
+        if self.kind in ("numeric", "text"):
+            return []
+        found = _split(values, self.kind, self.separator)["value"].unique(maintain_order=True)
+        return [value for value in found.to_list() if value not in set(self.vocabulary)]
+
     def to_json(self) -> dict[str, Any]:
         """Returns the feature as plain values."""
         return asdict(self)

@@ -57,6 +57,46 @@ def item_factors(
     return np.ascontiguousarray(found, np.float32)
 
 
+def extend_factors(
+    factors: npt.NDArray[np.float32],
+    known: npt.NDArray[np.bool_],
+    log: EventLog,
+    users: npt.NDArray[np.integer],
+) -> npt.NDArray[np.float32]:
+    """Factors of items that came later, in the coordinates of those that are known.
+
+    A factor f is an eigenvector of the information M (M is symmetric), so that every item's entry
+    is the sum of the others' weighted by what it shares with them, f_i = Σ_j M_ij f_j / μ. For an
+    item that came later the same sum over the known items is its entry (Nyström's formula). |μ| is
+    taken as |M f| / |f| over the known items: their present M is not quite that of the factors, and
+    this never makes a new item's entries too large.
+
+    Args:
+      factors: `[items, factors]`; what stands in rows of unknown items does not matter.
+      known: `[items]` bool, whose factors stay as they are.
+      log: the events of before and since.
+      users: `[n]` user indices; only theirs are read, as by `item_factors`.
+
+    Returns:
+      `[items, factors]` float32; 0 for new items that stand near no known one.
+
+    Source: Bengio et al. 2004, "Learning eigenfunctions links spectral embedding and kernel PCA".
+    """
+    return _extended(factors, known, _information(_co_occurrences(log, users)))
+
+
+def _extended(
+    factors: npt.NDArray[np.float32], known: npt.NDArray[np.bool_], information: csr_matrix
+) -> npt.NDArray[np.float32]:
+    own = np.where(known[:, np.newaxis], factors, 0).astype(np.float64)
+    sums = np.asarray(information @ own)
+    old, seen = own[known], sums[known]
+    size = np.sqrt((seen**2).sum(axis=0) / np.maximum((old**2).sum(axis=0), 1e-12))
+    value = size * np.where((old * seen).sum(axis=0) < 0, -1.0, 1.0)
+    new = np.divide(sums, value, out=np.zeros_like(sums), where=size > 1e-6)
+    return np.where(known[:, np.newaxis], factors, new).astype(np.float32)
+
+
 def _co_occurrences(log: EventLog, users: npt.NDArray[np.integer]) -> csr_matrix:
     """How often two items stand near each other, `[items, items]`, symmetric."""
     size = log.catalogue.num_items

@@ -44,6 +44,11 @@ class Source(NamedTuple):
     chunks: Callable[[Sequence[str], int], Iterator[pl.DataFrame]]
 
 
+def table_name(source: TableSource) -> str:
+    """What to call a data set of that table: the file's name, or "frame"."""
+    return Path(source).stem if isinstance(source, (str, Path)) else "frame"
+
+
 def open_source(source: TableSource, separator: str | None = None) -> Source:
     """Opens a table.
 

@@ -65,6 +65,35 @@ def split_users(num_users: int, seed: int = 0) -> NDArray[np.int8]:
     return parts
 
 
+def grow_split(parts: NDArray[np.int8], new_users: int, seed: int = 0) -> NDArray[np.int8]:
+    """Assigns parts to users that join a split, so that all users together keep its shares.
+
+    The users of before keep theirs. As many of the new ones become test and validation users as the
+    rule of `split_users` wants of all users and has not yet, so that many small steps end at the
+    shares of a single one; a draw decides who.
+
+    Args:
+      parts: `[users]` of those of before.
+      new_users: how many join, in natural order of their ids.
+      seed: of the draw.
+
+    Returns:
+      int8 `[new_users]` of `Part` values.
+
+    >>> np.bincount(grow_split(split_users(10), 10)).tolist()  # of 20: 4 test, 1 validation
+    [7, 1, 2]
+    """
+    total = len(parts) + new_users
+    test = int(np.clip(total // 5 - np.sum(parts == Part.TEST), 0, new_users))
+    wanted = (total - total // 5) // 10 - np.sum(parts == Part.VALIDATION)
+    validation = int(np.clip(wanted, 0, new_users - test))
+    order = np.random.default_rng([seed, len(parts)]).permutation(new_users)
+    joined = np.full(new_users, Part.TRAIN, np.int8)
+    joined[order[:test]] = Part.TEST
+    joined[order[test : test + validation]] = Part.VALIDATION
+    return joined
+
+
 def write_split(path: str | Path, user_ids: Sequence[str], parts: NDArray[np.int8]) -> None:
     """Writes a split as a Parquet table of `user_id` and `part` (train, validation, test).
 

@@ -213,6 +213,10 @@ class Windows:
         """Steps that a user takes in a lane, flush steps included."""
         return int(self.log.offsets[user + 1] - self.log.offsets[user]) + self.flush_steps
 
+    def users_of(self, epoch: int) -> npt.NDArray[np.int64]:
+        """The users that an epoch reads."""
+        return self.users
+
     def lane_users(self, epoch: int = 0) -> list[list[int]]:
         """Each lane's users in reading order.
 
@@ -221,7 +225,7 @@ class Windows:
         together, and an epoch always has the same number of batches, without which `fit` would cut
         later epochs off at the first one's.
         """
-        users = self.users
+        users = self.users_of(epoch)
         rng = self._rng(epoch)
         if self.shuffle:
             users = rng.permutation(users)

@@ -27,8 +27,13 @@ from tfhrnn.protocol import Protocol
 _LANES = 32  # judging is free to choose its own; laws 2 and 3 make any choice give the same figures
 
 
-def protocol_of(log: EventLog, test_users: npt.NDArray[np.integer], split_seed: int) -> Protocol:
-    """The protocol of judging every event of some test users."""
+def protocol_of(
+    log: EventLog,
+    test_users: npt.NDArray[np.integer],
+    split_seed: int,
+    split: str = Protocol.split,
+) -> Protocol:
+    """The protocol of judging every event of some test users, parted by the rule `split`."""
     targets = int((log.offsets[np.asarray(test_users) + 1] - log.offsets[test_users]).sum())
     return Protocol(
         dataset=log.name,
@@ -37,6 +42,7 @@ def protocol_of(log: EventLog, test_users: npt.NDArray[np.integer], split_seed: 
         test_users=len(test_users),
         test_targets=targets,
         catalogue_items=log.catalogue.num_items,
+        split=split,
     )
 
 

@@ -67,7 +67,7 @@ def evaluate_run(
     config = run.config
     test = run.users(log, Part.TEST)
     counted = run.users(log, Part.TRAIN, Part.VALIDATION)
-    protocol = protocol_of(log, test, int(run.description["split_seed"]))
+    protocol = protocol_of(log, test, int(run.description["split_seed"]), run.split_rule)
     judged = {
         "popularity": judge_popularity(log, test, counted, config.model.thresholds),
         result_key(config): judge(model, log, test, config),
@@ -99,7 +99,7 @@ def evaluate_run(
         "example_request": example_request(predictor, log, shown),
         "config": dataclasses.asdict(config),
         "versions": versions(),
-        "epochs": len(run.epochs()),
+        "epochs": run.epochs().filter(pl.col("epoch").cast(pl.String) != "0").height,
         "run": {"split": "split.parquet", "metrics": "metrics.csv"},
     }
 

@@ -43,6 +43,8 @@ _COLUMNS = {
     "perplexity": ("perplexity", ".1f"),
     "calibrated_perplexity": ("calibrated", ".1f"),
     "perplexity_after_first": ("after the first event", ".1f"),
+    "old_targets": ("old targets", ".1f"),
+    "new_targets": ("new targets", ".1f"),
     "hit_rate_at_10": ("HR@10", ".4f"),
     "ndcg_at_10": ("NDCG@10", ".4f"),
     "mrr_at_10": ("MRR@10", ".4f"),

@@ -75,7 +75,7 @@ def run_all(
     }
     # Records that cannot be used are found before hours of training, not after.
     found = {
-        task: _read(path, config, protocol)
+        task: read_record(path, config, protocol)
         for task, (config, path) in tasks.items()
         if path.is_file()
     }
@@ -84,7 +84,7 @@ def run_all(
     missing = {task: given for task, given in tasks.items() if task not in found}
     for task in _train_all(log, missing, jobs, extra):
         config, path = tasks[task]
-        found[task] = _read(path, config, protocol)
+        found[task] = read_record(path, config, protocol)
         say(_line(task, found[task]))
     rows: list[dict[str, Any]] = [{"name": "popularity", "seeds": 1, **popularity}]
     rows += [_row(name, [found[seed, name] for seed in range(seeds)]) for name in configs]
@@ -96,7 +96,13 @@ def _line(task: tuple[int, str], record: dict[str, Any]) -> str:
     return f"seed {seed}, {name}: {record['perplexity']:.1f} in {record['epochs']} epochs"
 
 
-def _read(path: Path, config: Config, protocol: Protocol) -> dict[str, Any]:
+def read_record(path: Path, config: Config, protocol: Protocol) -> dict[str, Any]:
+    """Reads a result back, if it is one of these settings and this protocol.
+
+    Raises:
+      RunError: other settings.
+      ProtocolError: another protocol.
+    """
     record: dict[str, Any] = json.loads(path.read_text())
     if Config.from_json(json.dumps(record["config"])) != config:
         raise RunError(f"{path}: got a result of other settings; remove it or choose another --out")

@@ -1,0 +1,159 @@
+"""A grown event log is the one that both tables would have given in one; the old one stays."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import polars as pl
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from tfhrnn.data.append import append_events, event_chunks, known_events, recoded, rows_before
+from tfhrnn.data.event_log import EventLog, write_event_log
+from tfhrnn.errors import DataError, RunError
+
+OLD = pl.DataFrame(
+    {
+        "user_id": ["9", "10", "9", "10"],
+        "item_id": ["b", "c", "c", "b"],
+        "timestamp": [100, 50, 200, 60],
+        "rating": [1.0, 2.0, None, 4.0],
+    }
+)
+ITEMS = pl.DataFrame(
+    {"item_id": ["b", "c"], "title": ["B", "C"], "genres": ["x|y", "y"], "year": [1990, 2000]}
+)
+FEATURES = ["genres:multi-hot", "year:numeric"]
+
+
+def events(*rows: tuple[str, str, int]) -> pl.DataFrame:
+    return pl.DataFrame(rows, schema=["user_id", "item_id", "timestamp"], orient="row")
+
+
+@pytest.fixture
+def log(tmp_path: Path) -> EventLog:
+    return write_event_log(
+        OLD, tmp_path / "old", items=ITEMS, item_features=FEATURES, name="toy", thresholds=(5, 50)
+    )
+
+
+ROWS = st.lists(
+    st.tuples(st.sampled_from("abc"), st.sampled_from("xyz"), st.integers(0, 4)),
+    min_size=4,
+    max_size=30,
+)
+
+
+@settings(deadline=None, max_examples=15)
+@given(rows=ROWS, cut=st.integers(2, 20))
+def test_two_parts_give_the_log_of_the_whole(
+    rows: list[tuple[str, str, int]], cut: int, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    # Two users and items in each part, and one row that only the second part holds.
+    ends = [("a", "x", 0), ("b", "y", 0)], [("a", "new", 9)]
+    parts = events(*ends[0], *rows[:cut]), events(*rows[cut:], *ends[1])
+    folder = tmp_path_factory.mktemp("parts")
+    whole = write_event_log(pl.concat(parts), folder / "whole")
+    old = write_event_log(parts[0], folder / "old")
+    grown = append_events(old, parts[1], folder / "grown")
+    assert grown.fingerprint == whole.fingerprint
+
+
+def test_new_rows_join_and_the_old_log_stays(log: EventLog, tmp_path: Path) -> None:
+    before = {path.name: path.read_bytes() for path in log.directory.iterdir()}
+    # User 9: one event of before, at the same second as an old one, one since; user 7 is new.
+    new = events(("9", "a", 100), ("9", "a", 150), ("9", "b", 300), ("7", "c", 5))
+    grown = append_events(log, new, tmp_path / "grown")
+    assert grown.user_ids == ["7", "9", "10"] and grown.catalogue.ids == ["a", "b", "c"]
+    nine = grown.events_of(1)
+    assert grown.time[nine].tolist() == [100, 100, 150, 200, 300]
+    assert (grown.item[nine] - 2).tolist() == [1, 0, 0, 2, 1]  # b, a (after b), a, c, b
+    np.testing.assert_array_equal(grown.feedback[nine], [1, np.nan, np.nan, np.nan, np.nan])
+    assert known_events(log, grown).tolist() == [0, 2, 2]
+    assert rows_before(log.catalogue, grown.catalogue).tolist() == [-1, 0, 1]
+    assert (grown.name, grown.thresholds) == ("toy", (5, 50))
+    assert grown.report.notes == [
+        "2 new events are older than the last one known of their user; they take their place by "
+        "time",
+        "1 new items have no row in a table: no features",
+    ]
+    assert before == {path.name: path.read_bytes() for path in log.directory.iterdir()}
+
+
+def test_features_keep_their_encoding(log: EventLog, tmp_path: Path) -> None:
+    table = pl.DataFrame(
+        {"item_id": ["a", "c"], "title": ["A", "C, new"], "genres": ["z|y", "x"], "year": [2010, 1]}
+    )
+    grown = append_events(log, events(("9", "a", 300)), tmp_path / "grown", items=table)
+    assert grown.catalogue.features == log.catalogue.features
+    assert grown.catalogue.titles == ["A", "B", "C, new"]
+    a, b, c = grown.catalogue.feature_matrix
+    # Genres x, y; years 1990 and 2000 had mean 1995 and deviation 5. z is no genre of the log's.
+    np.testing.assert_allclose(a, [0, 1, 3, 0])
+    np.testing.assert_array_equal(b, log.catalogue.feature_matrix[0])
+    np.testing.assert_allclose(c, [1, 0, (1 - 1995) / 5, 0], rtol=1e-6)
+    assert grown.report.notes == [
+        "genres of frame: 1 values that the log does not know are ignored, 'z' the first"
+    ]
+
+
+def test_only_new_rows_that_repeat_are_dropped(tmp_path: Path) -> None:
+    twice = events(("a", "x", 1), ("a", "x", 1), ("b", "y", 1))
+    old = write_event_log(twice, tmp_path / "old", keep_duplicates=True)
+    new = events(("a", "x", 1), ("a", "y", 2), ("a", "y", 2))
+    grown = append_events(old, new, tmp_path / "grown")
+    assert grown.time.tolist() == [1, 1, 2, 1]
+    assert grown.report.dropped == {"identical row": 2} and grown.report.rows_kept == 1
+    kept = append_events(old, new, tmp_path / "kept", keep_duplicates=True)
+    assert kept.time.tolist() == [1, 1, 1, 2, 2, 1]
+
+
+def test_event_types_that_the_log_does_not_know_are_unknown(tmp_path: Path) -> None:
+    def typed(*rows: tuple[str, str, int, str]) -> pl.DataFrame:
+        names = ["user_id", "item_id", "timestamp", "event_type"]
+        return pl.DataFrame(rows, schema=names, orient="row")
+
+    old = write_event_log(typed(("a", "x", 1, "watch"), ("b", "y", 1, "click")), tmp_path / "old")
+    new = typed(("a", "y", 2, "buy"), ("a", "y", 3, "watch"))
+    grown = append_events(old, new, tmp_path / "grown")
+    assert grown.event_types == old.event_types == ("click", "watch")
+    assert grown.event_types_of(0) == ["watch", "", "watch"]
+    assert grown.report.notes == [
+        "1 event types that the log does not know count as unknown, 'buy' the first"
+    ]
+
+
+def test_a_log_as_chunks_is_the_log_again(log: EventLog, tmp_path: Path) -> None:
+    frame = pl.concat(list(event_chunks(log)))
+    again = write_event_log(frame, tmp_path / "again", items=ITEMS, item_features=FEATURES)
+    assert again.fingerprint == log.fingerprint
+    late = pl.concat(list(event_chunks(log, np.asarray(log.time) > 55)))
+    assert late["timestamp"].to_list() == [100, 200, 60]
+
+
+def test_recoded_events_are_the_same_items(log: EventLog, tmp_path: Path) -> None:
+    grown = append_events(log, events(("9", "a", 300)), tmp_path / "grown")
+    same = recoded(log, grown.catalogue)
+    ids = [same.catalogue.id_of(index) for index in same.item.tolist()]
+    assert ids == [log.catalogue.id_of(index) for index in log.item.tolist()]
+    with pytest.raises(RunError, match="holds 2 of 3 items of before"):
+        rows_before(grown.catalogue, log.catalogue)
+
+
+def test_what_cannot_be_appended_leaves_nothing(log: EventLog, tmp_path: Path) -> None:
+    good, out = events(("9", "a", 300)), tmp_path / "grown"
+    with pytest.raises(DataError, match="got only events that the log holds already"):
+        append_events(log, OLD, out)
+    with pytest.raises(DataError, match="row 1, column timestamp"):
+        append_events(log, events(("9", "a", -1)), out)
+    with pytest.raises(DataError, match=r"no column 'year'.* expected a column for the feature"):
+        append_events(log, good, out, items=ITEMS.drop("year"))
+    with pytest.raises(RunError, match="got the place of the event log that is to be appended to"):
+        append_events(log, good, log.directory)
+    (tmp_path / "mine").mkdir()
+    (tmp_path / "mine" / "file").touch()
+    with pytest.raises(RunError, match="got something that is no event log"):
+        append_events(log, good, tmp_path / "mine")
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["mine", "old"]
