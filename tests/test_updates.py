@@ -71,7 +71,7 @@ def test_the_new_run_tells_its_parent_and_has_what_it_needs(
     assert updated.run.description["parent"] == {
         "run": str(old.run.path),
         "fingerprint": old.log.fingerprint,
-        "replay": 0.5,
+        "replay": 0.7,
         "new_events": 88,
         "new_users": 10,
         "new_items": 3,

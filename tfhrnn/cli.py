@@ -142,7 +142,7 @@ def build_parser() -> argparse.ArgumentParser:
         "--replay",
         type=float,
         metavar="SHARE",
-        help="of an epoch's events that are known ones (default 0.5)",
+        help="of an epoch's events that are known ones (default 0.7)",
     )
     update.add_argument("--out", required=True, metavar="DIR", help="the new run's folder")
     update.add_argument("--resume", action="store_true", help="go on after the last whole epoch")
