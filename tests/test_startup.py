@@ -5,6 +5,8 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+import time
+from pathlib import Path
 
 import pytest
 
@@ -49,3 +51,37 @@ def test_bad_input_is_one_line_on_standard_error(command: str) -> None:
         f"import sys; from tfhrnn.cli import main; sys.exit(main({command.split()!r}))"
     )
     assert status == 2 and shown.count("\n") == 1 and "nowhere" in shown
+
+
+def test_a_worker_ends_with_its_parent(tmp_path: Path) -> None:
+    script = tmp_path / "parent.py"
+    script.write_text(
+        "import multiprocessing, time\n"
+        "from tfhrnn.startup import end_with\n"
+        "def work():\n"
+        "    end_with(multiprocessing.parent_process())\n"
+        "    time.sleep(60)\n"
+        "if __name__ == '__main__':\n"
+        "    worker = multiprocessing.get_context('spawn').Process(target=work)\n"
+        "    worker.start()\n"
+        "    print(worker.pid, flush=True)\n"
+        "    time.sleep(60)\n"
+    )
+    path = os.pathsep.join(part for part in sys.path if part)
+    parent = subprocess.Popen(
+        [sys.executable, str(script)],
+        env={**os.environ, "PYTHONPATH": path},
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    assert parent.stdout is not None
+    worker = int(parent.stdout.readline())
+    with parent.stdout:
+        parent.kill()
+        parent.wait()
+        # The pipe's other end is the worker's too: reading ends when it has gone.
+        parent.stdout.read()
+    with pytest.raises(ProcessLookupError):
+        for _ in range(100):  # until it has been collected
+            os.kill(worker, 0)
+            time.sleep(0.05)

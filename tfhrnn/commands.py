@@ -173,6 +173,11 @@ def _train(arguments: argparse.Namespace, console: Console) -> dict[str, Any]:
 def _trained(run: RunFolder, out: str, console: Console) -> dict[str, Any]:
     """Says which epoch is used and what to type next."""
     epochs = run.epochs()
+    following = f"next: python -m tfhrnn evaluate --run {out}"
+    if epochs.is_empty():
+        line = f"run: {out} (nothing to train)\n{following}"
+        console.print(line, highlight=False, soft_wrap=True)
+        return {"run": out, "epochs": []}
     # With two users there is none to validate on; training perplexity is watched instead.
     validated = epochs["val_perplexity"].dtype.is_numeric()
     watched = "val_perplexity" if validated else "perplexity"
@@ -180,7 +185,7 @@ def _trained(run: RunFolder, out: str, console: Console) -> dict[str, Any]:
     console.print(
         f"run: {out} (best epoch {best['epoch']} of {epochs['epoch'].to_list()[-1]}, "
         f"{'validation' if validated else 'training'} perplexity {best[watched]:.1f})\n"
-        f"next: python -m tfhrnn evaluate --run {out}",
+        f"{following}",
         highlight=False,
         soft_wrap=True,
     )

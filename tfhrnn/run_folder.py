@@ -22,13 +22,13 @@ import numpy.typing as npt
 import polars as pl
 
 from tfhrnn.config import Config
+from tfhrnn.data.append import Replay
 from tfhrnn.data.catalogue import Catalogue
 from tfhrnn.data.event_log import EventLog
 from tfhrnn.data.facts import TrainingFacts
 from tfhrnn.data.features import FeatureSet
 from tfhrnn.data.files import whole_file, write_parquet
 from tfhrnn.data.history_lengths import training_users
-from tfhrnn.data.replay import Replay
 from tfhrnn.data.split import Part, read_split, write_split
 from tfhrnn.errors import ConfigError, RunError
 from tfhrnn.protocol import Protocol

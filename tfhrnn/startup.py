@@ -7,16 +7,36 @@ them through.
 
 from __future__ import annotations
 
+import multiprocessing
 import os
 import sys
 import tempfile
+import threading
+from typing import Any
 
 
-def start_tensorflow_on_one_thread() -> None:
-    """As `start_tensorflow`, for one of several processes that share the cores."""
+def start_worker() -> None:
+    """As `start_tensorflow`, for one of several processes that share the cores.
+
+    It takes one thread, and ends when its parent does, however that ends: nobody would read its
+    result.
+    """
+    end_with(multiprocessing.parent_process())
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
     os.environ["TF_NUM_INTRAOP_THREADS"] = os.environ["TF_NUM_INTEROP_THREADS"] = "1"
     start_tensorflow()
+
+
+def end_with(parent: Any) -> None:
+    """Ends this process at once when `multiprocessing.parent_process()` is gone; None is no one."""
+    if parent is None:
+        return
+
+    def watch() -> None:
+        parent.join()
+        os._exit(1)
+
+    threading.Thread(target=watch, daemon=True, name="parent watch").start()
 
 
 def start_tensorflow() -> None:

@@ -14,10 +14,11 @@ import numpy.typing as npt
 import tensorflow as tf
 
 from tfhrnn.config import Config, TrainingConfig
+from tfhrnn.data.append import Replay
 from tfhrnn.data.event_log import EventLog
 from tfhrnn.data.facts import TrainingFacts, events_of
 from tfhrnn.data.recency import recency_weights
-from tfhrnn.data.replay import Replay, ReplayWindows
+from tfhrnn.data.replay import ReplayWindows
 from tfhrnn.data.windows import Batch, Windows
 from tfhrnn.keeper import Keeper, load_best
 from tfhrnn.models.hrnn import HRNN

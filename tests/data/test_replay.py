@@ -9,8 +9,9 @@ import numpy as np
 import polars as pl
 import pytest
 
+from tfhrnn.data.append import Replay
 from tfhrnn.data.event_log import EventLog, write_event_log
-from tfhrnn.data.replay import Replay, ReplayWindows
+from tfhrnn.data.replay import ReplayWindows
 
 EVENTS = 6  # of each of twelve users
 KNOWN = np.array([6] * 10 + [2, 0])  # user 10 has 4 new events, user 11 is new with 6

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
@@ -28,6 +29,19 @@ from tfhrnn.data.timestamps import TimestampUnit
 from tfhrnn.errors import DataError, RunError
 
 _EVENTS_A_CHUNK: Final = 1_000_000
+
+
+@dataclass(frozen=True)
+class Replay:
+    """What goes into the epochs of an update.
+
+    Attributes:
+      known: `[users]` events of each user of the log that the model was trained with before.
+      share: of an epoch's events that are known; 0 replays no one.
+    """
+
+    known: NDArray[np.int64]
+    share: float
 
 
 def append_events(

@@ -2,28 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
+from tfhrnn.data.append import Replay
 from tfhrnn.data.event_log import EventLog
 from tfhrnn.data.windows import Windows
-
-
-@dataclass(frozen=True)
-class Replay:
-    """What goes into the epochs of an update.
-
-    Attributes:
-      known: `[users]` events of each user of the log that the model was trained with before.
-      share: of an epoch's events that are known; 0 replays no one.
-    """
-
-    known: npt.NDArray[np.int64]
-    share: float
 
 
 class ReplayWindows(Windows):

@@ -80,8 +80,8 @@ def grow_split(parts: NDArray[np.int8], new_users: int, seed: int = 0) -> NDArra
     Returns:
       int8 `[new_users]` of `Part` values.
 
-    >>> np.bincount(grow_split(split_users(10), 10)).tolist()  # of 20: 4 test, 1 validation
-    [7, 1, 2]
+    >>> np.bincount(grow_split(split_users(10), 10)).tolist()  # 4 of 20 test, 1 validation in all
+    [8, 0, 2]
     """
     total = len(parts) + new_users
     test = int(np.clip(total // 5 - np.sum(parts == Part.TEST), 0, new_users))

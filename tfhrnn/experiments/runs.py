@@ -27,7 +27,7 @@ from tfhrnn.errors import RunError
 from tfhrnn.evaluation.evaluate import figures, judge, judge_popularity, protocol_of
 from tfhrnn.protocol import Protocol, require_same
 from tfhrnn.recommender import HRNNRecommender
-from tfhrnn.startup import start_tensorflow_on_one_thread
+from tfhrnn.startup import start_worker
 
 Extra = Callable[[HRNNRecommender, EventLog], dict[str, float]]
 
@@ -123,8 +123,7 @@ def _train_all(
             yield task
         return
     spawn = multiprocessing.get_context("spawn")  # TensorFlow does not survive a fork
-    start = start_tensorflow_on_one_thread
-    with ProcessPoolExecutor(jobs, mp_context=spawn, initializer=start) as pool:
+    with ProcessPoolExecutor(jobs, mp_context=spawn, initializer=start_worker) as pool:
         running = {
             pool.submit(_train_in_process, log.directory, config, path, extra): task
             for task, (config, path) in tasks.items()
