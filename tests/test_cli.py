@@ -286,13 +286,6 @@ def test_no_command_or_an_unknown_one_is_one_line(capsys: pytest.CaptureFixture[
         assert error.startswith(f"tfhrnn: {message}") and error.count("\n") == 1
 
 
-def test_a_history_with_commas_in_its_ids_is_a_json_ids() -> None:
-    assert commands._ids('["film 1, é", "b"]', "--history") == ["film 1, é", "b"]
-    assert commands._ids(" [1, 2]", "--history") == ["1", "2"]
-    assert commands._ids("1,32,,47", "--history") == ["1", "32", "47"]
-    assert commands._ids("", "--history") == []
-
-
 def test_ctrl_c_is_130_and_says_what_is_kept(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tiny_log: EventLog
 ) -> None:

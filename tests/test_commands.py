@@ -11,8 +11,6 @@ from typing import Any
 
 import polars as pl
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 from rich.console import Console
 
 from tfhrnn import commands
@@ -21,70 +19,11 @@ from tfhrnn.config import preset
 from tfhrnn.errors import ConfigError, RunError
 from tfhrnn.experiments import ablation as ladder
 
-NAMES = st.text(min_size=1, max_size=8).filter(lambda text: "=" not in text)
 
 
 def console() -> tuple[Console, StringIO]:
     screen = StringIO()
     return Console(file=screen, width=120, markup=False), screen
-
-
-@given(st.lists(st.tuples(NAMES, st.text(max_size=8)), max_size=4))
-def test_pairs_are_cut_at_the_first_equals_sign(pairs: list[tuple[str, str]]) -> None:
-    # Values may hold further ones, or nothing at all.
-    assert commands._pairs([f"{name}={value}" for name, value in pairs], "--set") == pairs
-
-
-@pytest.mark.parametrize("text", ["", "units", "=64", "="])
-def test_a_pair_without_name_or_equals_sign_is_shown(text: str) -> None:
-    with pytest.raises(ConfigError) as caught:
-        commands._pairs(["units=64", text], "--set")
-    assert str(caught.value) == f"--set: got {text!r}, expected NAME=VALUE"
-
-
-@given(st.lists(st.text(max_size=8), max_size=5))
-def test_any_ids_can_be_written_as_a_json_list(ids: list[str]) -> None:
-    assert commands._ids(json.dumps(ids), "--history") == ids
-    assert commands._ids("  " + json.dumps(ids, ensure_ascii=False), "--history") == ids
-
-
-@given(st.lists(st.text(min_size=1, max_size=8).filter(lambda text: "," not in text)))
-def test_ids_without_commas_can_be_written_with_commas_between(ids: list[str]) -> None:
-    text = ",".join(ids)
-    if not text.lstrip().startswith("["):
-        assert commands._ids(text, "--history") == ids
-
-
-@pytest.mark.parametrize(
-    ("text", "expected"),
-    [
-        ("view,,buy,", ["view", "", "buy", ""]),
-        ("", []),
-        ('["a, b", null, ""]', ["a, b", "", ""]),
-        (",", ["", ""]),
-    ],
-)
-def test_blanks_stay_where_they_mean_something(text: str, expected: list[str]) -> None:
-    assert commands._ids(text, "--event-types", blanks=True) == expected
-
-
-@pytest.mark.parametrize("text", ["[", '["a" "b"]', "[/b],[bold]", "[a]"])
-def test_a_broken_json_list_is_shown(text: str) -> None:
-    with pytest.raises(ConfigError) as caught:
-        commands._ids(text, "--history")
-    assert str(caught.value).startswith(f"--history: got {text!r}, expected a JSON list: ")
-
-
-@given(st.integers(-(2**63), 2**63 - 1))
-def test_times_are_whole_seconds_of_64_bits(seconds: int) -> None:
-    assert commands._whole(str(seconds)) == seconds
-
-
-@pytest.mark.parametrize("text", ["", "x", "1.5", str(2**63), "9" * 40, "nan"])
-def test_a_time_that_is_none_is_shown(text: str) -> None:
-    with pytest.raises(ConfigError) as caught:
-        commands._whole(text)
-    assert str(caught.value) == f"--times: got {text!r}, expected Unix seconds"
 
 
 def test_settings_come_from_set_and_seed_and_the_last_one_wins() -> None:

@@ -14,6 +14,13 @@ import polars as pl
 from rich.console import Console
 from rich.table import Table
 
+from tfhrnn.arguments import (
+    id_list,
+    json_target,
+    name_value_pairs,
+    optional_path,
+    unix_seconds,
+)
 from tfhrnn.config import preset
 from tfhrnn.data.event_log import EventLog, read_meta, write_event_log
 from tfhrnn.data.feature_choice import choose_features
@@ -49,7 +56,7 @@ def run(arguments: argparse.Namespace) -> None:
     name = arguments.command.replace("-", "_")
     # The JSON's place is tried first: an hour's training should not end at a folder that is
     # missing.
-    target = None if arguments.json is None else _json_target(arguments.json)
+    target = None if arguments.json is None else json_target(arguments.json)
     found = globals()[f"_{name}"](arguments, console)
     if target is not None:
         text = json.dumps(found, indent=2, ensure_ascii=False) + "\n"
@@ -59,7 +66,7 @@ def run(arguments: argparse.Namespace) -> None:
 
 def training_settings(arguments: argparse.Namespace) -> dict[str, object]:
     """What `--set` and `--seed` change about the preset."""
-    settings = own_names(dict(_pairs(arguments.set, "--set")))
+    settings = own_names(dict(name_value_pairs(arguments.set, "--set")))
     if arguments.seed is not None:
         settings["seed"] = arguments.seed
     return settings
@@ -95,13 +102,13 @@ def _prepare(arguments: argparse.Namespace, console: Console) -> dict[str, Any]:
         )
         log = movielens.write(arguments.out, thresholds=thresholds)
     else:
-        columns = dict(_pairs(arguments.map, "--map"))
+        columns = dict(name_value_pairs(arguments.map, "--map"))
         items, users = arguments.items, arguments.users
         log = write_event_log(
             Path(arguments.interactions),
             arguments.out,
-            items=_path(items),
-            users=_path(users),
+            items=optional_path(items),
+            users=optional_path(users),
             item_features=_features(items, "item_id", arguments.item_features, columns, console),
             user_features=_features(users, "user_id", arguments.user_features, columns, console),
             columns=columns,
@@ -194,7 +201,7 @@ def _trained(run: RunFolder, out: str, console: Console) -> dict[str, Any]:
 
 def _update(arguments: argparse.Namespace, console: Console) -> dict[str, Any]:
     parent = RunFolder(arguments.run).require()
-    columns = dict(_pairs(arguments.map, "--map"))
+    columns = dict(name_value_pairs(arguments.map, "--map"))
     start_tensorflow()
     from tfhrnn.recommender import HRNNRecommender
     from tfhrnn.updates import REPLAY, update_config
@@ -205,8 +212,8 @@ def _update(arguments: argparse.Namespace, console: Console) -> dict[str, Any]:
     recommender = HRNNRecommender.load(arguments.run, data=arguments.data)
     grown = recommender.fit_more(
         Path(arguments.interactions),
-        items=_path(arguments.items),
-        users=_path(arguments.users),
+        items=optional_path(arguments.items),
+        users=optional_path(arguments.users),
         columns=columns,
         reading={
             name: getattr(arguments, name)
@@ -267,7 +274,7 @@ def _recommend(arguments: argparse.Namespace, console: Console) -> dict[str, Any
 
 def _rank(arguments: argparse.Namespace, console: Console) -> dict[str, Any]:
     recommender, history, question = _question(arguments, console)
-    items = _ids(arguments.items, "--items")
+    items = id_list(arguments.items, "--items")
     found = recommender.rank([history], [items], **question)
     return _answers(found, recommender, [*history, *items], console)
 
@@ -283,10 +290,10 @@ def _question(
     recommender = HRNNRecommender.load(arguments.run)
     times = None
     if arguments.times is not None:
-        times = [[_whole(t) for t in _ids(arguments.times, "--times")]]
+        times = [[unix_seconds(t) for t in id_list(arguments.times, "--times")]]
     types = None
     if arguments.event_types is not None:
-        types = [_ids(arguments.event_types, "--event-types", blanks=True)]
+        types = [id_list(arguments.event_types, "--event-types", blanks=True)]
         assert recommender.run is not None
         if recommender.config.model.event_types:
             known = {"", *recommender.run.facts.event_types}
@@ -296,10 +303,10 @@ def _question(
         "gap": arguments.gap,
         "query_time": arguments.query_time,
         "times": times,
-        "user_columns": {name: [value] for name, value in _pairs(arguments.user, "--user")},
+        "user_columns": {name: [value] for name, value in name_value_pairs(arguments.user, "--user")},
         "event_types": types,
     }
-    return recommender, _ids(arguments.history, "--history"), question
+    return recommender, id_list(arguments.history, "--history"), question
 
 
 def _answers(
@@ -404,7 +411,7 @@ def _features(
                 f"got features {', '.join(stated)} without a table, expected {option} too"
             )
         return tuple(stated)
-    chosen = choose_features(_path(table), role, columns)
+    chosen = choose_features(optional_path(table), role, columns)
     if chosen:
         console.print(
             f"features of {table}, chosen by content: {', '.join(chosen)}",
@@ -412,43 +419,3 @@ def _features(
             soft_wrap=True,
         )
     return chosen
-
-
-def _path(text: str | None) -> Path | None:
-    return None if text is None else Path(text)
-
-
-def _pairs(texts: list[str], option: str) -> list[tuple[str, str]]:
-    pairs = []
-    for text in texts:
-        name, equals, value = text.partition("=")
-        if not equals or not name:
-            raise ConfigError(f"{option}: got {text!r}, expected NAME=VALUE")
-        pairs.append((name, value))
-    return pairs
-
-
-def _ids(text: str, option: str, *, blanks: bool = False) -> list[str]:
-    """A comma-separated list, or a JSON list; with `blanks`, empty parts (null) stay, as ""."""
-    if text.lstrip().startswith("["):
-        try:
-            values = json.loads(text)
-            return ["" if blanks and value is None else str(value) for value in values]
-        except json.JSONDecodeError as error:
-            raise ConfigError(f"{option}: got {text!r}, expected a JSON list: {error}") from None
-    return [part for part in text.split(",") if part or (blanks and text)]
-
-
-def _whole(text: str) -> int:
-    try:
-        return int(np.int64(text))
-    except (ValueError, OverflowError):
-        raise ConfigError(f"--times: got {text!r}, expected Unix seconds") from None
-
-
-def _json_target(path: str) -> Path:
-    target = Path(path)
-    if target.is_dir():
-        raise ConfigError(f"--json: got the folder {path}, expected a file")
-    target.parent.mkdir(parents=True, exist_ok=True)
-    return target

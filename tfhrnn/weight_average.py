@@ -34,6 +34,7 @@ class AveragingAdamW(tf.keras.optimizers.AdamW):
 
     @ema_momentum.setter
     def ema_momentum(self, decay: float) -> None:
+        """Sets the decay that the updates' own rise to."""
         self._decay = decay
 
     def restart_average(self, variables: Sequence[tf.Variable]) -> None:

@@ -1,0 +1,79 @@
+"""What the command line's texts mean: pairs, lists of ids, times and places."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+
+from tfhrnn.errors import ConfigError
+
+
+def optional_path(text: str | None) -> Path | None:
+    """A path, None where none is given."""
+    return None if text is None else Path(text)
+
+
+def name_value_pairs(texts: list[str], option: str) -> list[tuple[str, str]]:
+    """Names and values, cut at the first equals sign.
+
+    Args:
+      texts: "NAME=VALUE" each; a value may be empty or hold further equals signs.
+      option: that gave them, for messages.
+
+    Raises:
+      ConfigError: one without a name or an equals sign.
+    """
+    pairs = []
+    for text in texts:
+        name, equals, value = text.partition("=")
+        if not equals or not name:
+            raise ConfigError(f"{option}: got {text!r}, expected NAME=VALUE")
+        pairs.append((name, value))
+    return pairs
+
+
+def id_list(text: str, option: str, *, blanks: bool = False) -> list[str]:
+    """A comma-separated list, or a JSON list.
+
+    Args:
+      text: such as "1,32,47" or '["a, b", "c"]'.
+      option: that gave it, for messages.
+      blanks: whether empty parts (null in JSON) stay, as "".
+
+    Raises:
+      ConfigError: it looks like a JSON list and is none.
+    """
+    if text.lstrip().startswith("["):
+        try:
+            values = json.loads(text)
+            return ["" if blanks and value is None else str(value) for value in values]
+        except json.JSONDecodeError as error:
+            raise ConfigError(f"{option}: got {text!r}, expected a JSON list: {error}") from None
+    return [part for part in text.split(",") if part or (blanks and text)]
+
+
+def unix_seconds(text: str) -> int:
+    """A time of `--times`.
+
+    Raises:
+      ConfigError: no whole number of 64 bits.
+    """
+    try:
+        return int(np.int64(text))
+    except (ValueError, OverflowError):
+        raise ConfigError(f"--times: got {text!r}, expected Unix seconds") from None
+
+
+def json_target(path: str) -> Path:
+    """The file of `--json`, whose folder is made now.
+
+    Raises:
+      ConfigError: it is a folder.
+    """
+    target = Path(path)
+    if target.is_dir():
+        raise ConfigError(f"--json: got the folder {path}, expected a file")
+    target.parent.mkdir(parents=True, exist_ok=True)
+    return target
