@@ -137,7 +137,7 @@ def test_two_users_train_without_a_validation_user(tmp_path: Path, capsys: Any) 
     prepared = ["prepare", "--interactions", str(table), "--out", str(tmp_path / "data")]
     assert cli.main(prepared) == 0
     words = ["train", "--data", str(tmp_path / "data"), "--out", str(tmp_path / "run"), *SET]
-    assert cli.main(words) == 0
+    assert cli.main([*words, "--strategy", "one_device", "--steps-per-execution", "2"]) == 0
     shown = capsys.readouterr().out
     assert "best epoch 1 of 1, training perplexity " in shown
     # Long paths are not cut in two: what is printed can be copied.
@@ -239,6 +239,11 @@ def test_bad_settings_are_refused_in_one_line(
     assert "tower: got 'gur', expected one of gru, lstm" in fails(*train, "--set", "tower=gur")
     assert "invalid choice: 'bset'" in fails(*train, "--preset", "bset")
     assert "seed: got -1, expected 0 or" in fails(*train, "--seed", "-1")
+    assert "invalid choice: 'two'" in fails(*train, "--strategy", "two")
+    line = fails(*train, "--strategy", "multi_worker")
+    assert line.startswith("strategy: got 'multi_worker' without TF_CONFIG in the environment")
+    line = fails(*train, "--steps-per-execution", "0")
+    assert line == "steps_per_execution: got 0, expected 1 or more"
     data = tmp_path / "nothing"
     line = fails("train", "--data", data, "--out", tmp_path / "run")
     assert line == f"{data}: got no such folder, expected an event log"

@@ -20,7 +20,6 @@ from tfhrnn.errors import ConfigError, RunError
 from tfhrnn.experiments import ablation as ladder
 
 
-
 def console() -> tuple[Console, StringIO]:
     screen = StringIO()
     return Console(file=screen, width=120, markup=False), screen

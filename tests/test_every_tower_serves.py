@@ -11,6 +11,7 @@ import tensorflow as tf
 from tfhrnn.config import TOWER_NAMES, preset
 from tfhrnn.data.event_log import EventLog
 from tfhrnn.data.facts import training_facts
+from tfhrnn.data.windows import Batch
 from tfhrnn.evaluation.evaluate import judge
 from tfhrnn.histories import Histories
 from tfhrnn.predictor import Predictor
@@ -66,6 +67,47 @@ def test_what_is_served_is_what_is_judged(
         own = log_p[found == np.array(ids)[:, np.newaxis]]
         # float32 sums of another order, over up to two layers
         np.testing.assert_allclose(own, rows["log_p"].to_numpy(), atol=2e-4)
+
+
+# Without a kernel on a TPU, or of a size that is known only when run.
+NOT_ON_A_TPU = {
+    *("PyFunc", "PyFuncStateless", "EagerPyFunc", "PrintV2", "StringFormat"),
+    *("Where", "Unique", "UniqueV2", "UniqueWithCounts", "SparseToDense"),
+}
+
+
+@pytest.mark.parametrize("name", TOWER_NAMES)
+def test_its_training_step_compiles_whole_with_static_shapes_and_no_strings(
+    tiny_log: EventLog, name: str
+) -> None:
+    """What XLA asks of a step, and a TPU under a strategy; it computes the same losses."""
+    sizes = {"layers": 1, "units": 4, "batch_size": 2, "bptt": 4, "seen_items": 4, "clip_norm": 0}
+    still: dict[str, Any] = {"embedding_dropout": 0, "output_dropout": 0, "mix_rule": "fixed"}
+    if name != "gru":  # once with all parts, and then the towers alone, which is faster
+        still |= {"read_out": False, "seen_bias": False, "item_features": False, "time_bumps": 0}
+    config, model = make(tiny_log, name, **sizes, **still)
+    flush = model.tower.flush_steps
+    windows = build_windows(config, tiny_log, np.arange(36), training=True, flush_steps=flush)
+    batch = Batch(*map(tf.constant, next(iter(windows.batches()))))
+    model.optimizer.build(model.trainable_variables)
+    losses = [float(model.train_step(batch)["loss"]) for _ in range(2)]
+
+    strategy = tf.distribute.OneDeviceStrategy("CPU:0")
+    with strategy.scope():
+        _, model = make(tiny_log, name, **sizes, **still)
+        model.optimizer.build(model.trainable_variables)
+    step = tf.function(lambda given: strategy.run(model.train_step, (given,)), jit_compile=True)
+    found = [float(step(batch)["loss"]) for _ in range(2)]
+    np.testing.assert_allclose(found, losses, rtol=1e-5)
+
+    traced = step.get_concrete_function(batch)
+    fed = [x for x in traced.inputs if x.dtype != tf.resource]
+    assert len(fed) == len(batch) and all(x.shape.is_fully_defined() for x in fed)
+    graph = traced.graph.as_graph_def()
+    nodes = [*graph.node, *(n for function in graph.library.function for n in function.node_def)]
+    assert not {node.op for node in nodes} & NOT_ON_A_TPU
+    types = {t for node in nodes for a in node.attr.values() for t in [a.type, *a.list.type]}
+    assert tf.string.as_datatype_enum not in types and tf.float32.as_datatype_enum in types
 
 
 @pytest.mark.parametrize("name", TOWER_NAMES)

@@ -17,7 +17,10 @@ ROOT = Path(__file__).parents[1]
 STAGES = (
     ("errors", "protocol", "config", "personalize", "presets", "startup"),
     ("data", "layers"),
-    ("models", "run_folder", "histories", "feature_encoder", "schedules", "weight_average"),
+    (
+        *("models", "run_folder", "histories", "feature_encoder", "schedules", "weight_average"),
+        "devices",
+    ),
     ("keeper",),
     ("training", "predictor", "growth"),
     ("export", "evaluation", "answers", "model_card", "new_run", "updates"),

@@ -30,6 +30,26 @@ def test_a_command_says_nothing_on_standard_error_but_its_own() -> None:
     assert stderr_of(code, TF_CPP_MIN_LOG_LEVEL="2") == (0, "mine\n")
 
 
+def test_what_comes_first_is_returned_and_its_one_line_alone_is_shown() -> None:
+    code = (
+        "import os, sys\n"
+        "from tfhrnn.errors import TfhrnnError\n"
+        "from tfhrnn.startup import start_tensorflow\n"
+        "assert start_tensorflow(lambda: 'joined') == 'joined'\n"
+        "def refuse():\n"
+        "    os.write(2, b'chatter')\n"
+        "    raise TfhrnnError('no cluster')\n"
+        "try:\n"
+        "    start_tensorflow(refuse)\n"
+        "except TfhrnnError as error:\n"
+        "    print(error, file=sys.stderr)\n"
+    )
+    for level, shown in (("2", "no cluster\n"), ("1", "chatterno cluster\n")):
+        status, found = stderr_of(code, TF_CPP_MIN_LOG_LEVEL=level)
+        assert status == 0 and found.endswith(shown)
+        assert level == "1" or found == shown
+
+
 def test_a_failing_start_shows_what_was_held() -> None:
     code = (
         "import os, sys\n"

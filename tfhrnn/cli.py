@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from typing import NoReturn
 
 import tfhrnn
-from tfhrnn.config import LOSS_NAMES, PRESETS, RETRIEVAL_NAMES, TOWER_NAMES
+from tfhrnn.config import LOSS_NAMES, PRESETS, RETRIEVAL_NAMES, STRATEGY_NAMES, TOWER_NAMES
 from tfhrnn.errors import TfhrnnError
 
 
@@ -120,6 +120,13 @@ def build_parser() -> argparse.ArgumentParser:
     train.add_argument("--preset", choices=sorted(PRESETS), help="by default best")
     train.add_argument("--out", required=True, metavar="DIR", help="the run's folder")
     train.add_argument("--resume", action="store_true", help="go on after the last whole epoch")
+    train.add_argument(
+        "--strategy", choices=STRATEGY_NAMES, help="of tf.distribute; left out: plain TensorFlow"
+    )
+    train.add_argument("--jit-compile", action="store_true", help="compile the step by XLA")
+    train.add_argument(
+        "--steps-per-execution", type=int, default=1, help="updates a call (default 1)"
+    )
     train.add_argument(
         "--split-seed", type=int, default=0, help="of the split into users (default 0)"
     )

@@ -9,7 +9,6 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
 import polars as pl
 from rich.console import Console
 from rich.table import Table
@@ -163,7 +162,7 @@ def _train(arguments: argparse.Namespace, console: Console) -> dict[str, Any]:
         run.require_same_settings(preset(name, settings), list(settings))
     preset(name, settings)  # wrong settings and data end here
     log = EventLog.open(arguments.data)
-    start_tensorflow()
+    devices = start_tensorflow(lambda: _devices(arguments))
     from tfhrnn.recommender import HRNNRecommender
 
     recommender = HRNNRecommender(name, **settings)
@@ -172,6 +171,7 @@ def _train(arguments: argparse.Namespace, console: Console) -> dict[str, Any]:
         run=arguments.out,
         resume=arguments.resume,
         split_seed=arguments.split_seed,
+        devices=devices,
     )
     assert recommender.run is not None
     return _trained(recommender.run, arguments.out, console)
@@ -234,6 +234,16 @@ def _update(arguments: argparse.Namespace, console: Console) -> dict[str, Any]:
         highlight=False,
     )
     return _trained(grown.run, arguments.out, console)
+
+
+def _devices(arguments: argparse.Namespace) -> Any:
+    from tfhrnn.devices import Devices
+
+    return Devices(
+        arguments.strategy,
+        jit_compile=arguments.jit_compile,
+        steps_per_execution=arguments.steps_per_execution,
+    )
 
 
 def _evaluate(arguments: argparse.Namespace, console: Console) -> dict[str, Any]:
@@ -303,7 +313,9 @@ def _question(
         "gap": arguments.gap,
         "query_time": arguments.query_time,
         "times": times,
-        "user_columns": {name: [value] for name, value in name_value_pairs(arguments.user, "--user")},
+        "user_columns": {
+            name: [value] for name, value in name_value_pairs(arguments.user, "--user")
+        },
         "event_types": types,
     }
     return recommender, id_list(arguments.history, "--history"), question

@@ -26,6 +26,8 @@ SEQUENCE_TOWER_NAMES = tuple(name for name in TOWER_NAMES if name != "last_item"
 LossName = Literal["full_softmax", "sampled_softmax", "in_batch", "bpr_max", "gbce"]
 LOSS_NAMES: tuple[str, ...] = get_args(LossName)
 RatingTraining = Literal["none", "joint", "detached"]
+StrategyName = Literal["one_device", "mirrored", "multi_worker", "tpu"]
+STRATEGY_NAMES: tuple[str, ...] = get_args(StrategyName)
 Precision = Literal["float32", "mixed_bfloat16", "mixed_float16"]
 RetrievalName = Literal["exact", "streaming", "clustered"]  # how a served model finds its answers
 RETRIEVAL_NAMES: tuple[str, ...] = get_args(RetrievalName)

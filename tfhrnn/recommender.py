@@ -22,6 +22,7 @@ from tfhrnn.data.feature_choice import features_of
 from tfhrnn.data.files import whole_folder
 from tfhrnn.data.sources import TableSource, table_name
 from tfhrnn.data.split import Part
+from tfhrnn.devices import Devices
 from tfhrnn.errors import ConfigError, DataError, RunError, TfhrnnError
 from tfhrnn.evaluation.result import evaluate_run
 from tfhrnn.export import export
@@ -70,6 +71,7 @@ class HRNNRecommender:
         run: str | Path | None = None,
         resume: bool = False,
         split_seed: int = 0,
+        devices: Devices | None = None,
         callbacks: Sequence[tf.keras.callbacks.Callback] = (),
         verbose: int | str = "auto",
     ) -> HRNNRecommender:
@@ -86,6 +88,7 @@ class HRNNRecommender:
             of tables stands beside it, as `<run>-data`; one left by an earlier fit is replaced.
           resume: go on with the run that stands in `run`, with the settings that it began with.
           split_seed: of the split into training, validation and test users.
+          devices: what to train on, such as `Devices("mirrored")`; only the chief writes `run`.
           callbacks: further Keras callbacks.
           verbose: as in Keras.
 
@@ -98,6 +101,8 @@ class HRNNRecommender:
             disk or memory ran out in training.
         """
         path = self._temporary_folder() / "run" if run is None else Path(run)
+        if devices is not None:
+            path = devices.place_of_run(path, self._temporary_folder, resume=resume)
         resumed = RunFolder(path).require() if resume and path.exists() else None
         if resumed is None:
             RunFolder(path).require_free()
@@ -125,7 +130,9 @@ class HRNNRecommender:
             self.config = self.config.with_settings({"thresholds": log.thresholds})
         self.log = log
         self.run = resumed or create_run(path, self.config, log, split_seed)
-        self._train(resume=resumed is not None, callbacks=callbacks, verbose=verbose)
+        self._train(
+            resume=resumed is not None, devices=devices, callbacks=callbacks, verbose=verbose
+        )
         return self
 
     def fit_more(
@@ -187,6 +194,7 @@ class HRNNRecommender:
         self,
         *,
         resume: bool,
+        devices: Devices | None = None,
         callbacks: Sequence[tf.keras.callbacks.Callback],
         verbose: int | str,
     ) -> None:
@@ -201,6 +209,7 @@ class HRNNRecommender:
                 run.training_users(log),
                 run.users(log, Part.VALIDATION),
                 resume=resume,
+                devices=devices,
                 callbacks=callbacks,
                 verbose=verbose,
             )

@@ -12,7 +12,10 @@ import os
 import sys
 import tempfile
 import threading
+from collections.abc import Callable
 from typing import Any
+
+from tfhrnn.errors import TfhrnnError
 
 
 def start_worker() -> None:
@@ -39,14 +42,20 @@ def end_with(parent: Any) -> None:
     threading.Thread(target=watch, daemon=True, name="parent watch").start()
 
 
-def start_tensorflow() -> None:
+def start_tensorflow(first: Callable[[], Any] | None = None) -> Any:
     """Imports TensorFlow and finds its devices.
+
+    Args:
+      first: what is done before any operation runs, such as joining a cluster.
+
+    Returns:
+      What `first` returns.
 
     Raises:
       ImportError: it is not installed, or Keras 3 is bound already.
     """
     if os.environ.get("TF_CPP_MIN_LOG_LEVEL", "2") in ("0", "1"):
-        return
+        return None if first is None else first()
     sys.stderr.flush()
     standard_error = os.dup(2)
     with tempfile.TemporaryFile() as held:
@@ -54,7 +63,11 @@ def start_tensorflow() -> None:
         try:
             import tensorflow as tf
 
+            found = None if first is None else first()
             tf.zeros([])  # the first operation looks for devices
+            return found
+        except TfhrnnError:  # says all in one line
+            raise
         except BaseException:
             held.seek(0)
             os.write(standard_error, held.read())

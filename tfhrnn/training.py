@@ -20,6 +20,7 @@ from tfhrnn.data.facts import TrainingFacts, events_of
 from tfhrnn.data.recency import recency_weights
 from tfhrnn.data.replay import ReplayWindows
 from tfhrnn.data.windows import Batch, Windows
+from tfhrnn.devices import Devices
 from tfhrnn.keeper import Keeper, load_best
 from tfhrnn.models.hrnn import HRNN
 from tfhrnn.run_folder import RunFolder
@@ -29,12 +30,14 @@ from tfhrnn.weight_average import AveragingAdamW
 NOT_DECAYED = ("bias", "feature_slope", "gamma", "beta")
 
 
-def build_model(config: Config, facts: TrainingFacts, *, precision: str | None = None) -> HRNN:
-    """An untrained model, in the configuration's precision or another."""
+def build_model(
+    config: Config, facts: TrainingFacts, *, lanes: int | None = None, precision: str | None = None
+) -> HRNN:
+    """An untrained model, of the configuration's lanes and precision or others."""
     return HRNN(
         config.model,
         facts,
-        lanes=config.training.batch_size,
+        lanes=lanes or config.training.batch_size,
         seed=config.training.seed,
         seen_bias_rate=config.training.seen_bias_rate,
         loss=config.training.loss,
@@ -122,6 +125,7 @@ def train(
     validation_users: npt.NDArray[np.integer],
     *,
     resume: bool = False,
+    devices: Devices | None = None,
     callbacks: Sequence[tf.keras.callbacks.Callback] = (),
     verbose: int | str = "auto",
 ) -> HRNN:
@@ -136,31 +140,36 @@ def train(
       log: the events.
       train_users: `[n]` user indices.
       validation_users: `[m]` user indices; none judges the training perplexity instead.
-      resume: go on from the last whole epoch.
+      resume: go on from the last whole epoch; the devices may be others than before.
+      devices: what to train on. Of several workers each needs a run folder of its own.
       callbacks: further Keras callbacks.
       verbose: as in Keras; "auto" shows bars on a terminal and a line an epoch elsewhere.
 
     Returns:
-      The model with the best epoch's weights, in float32 whatever it was trained in; with its
-      starting values if there is to be no epoch.
+      The model with the best epoch's weights, in float32 and plain TensorFlow whatever it was
+      trained in; with its starting values if there is to be no epoch.
 
     Raises:
+      ConfigError: the lanes cannot be split over the devices.
       RunError: the loss is not finite, or the checkpoint does not fit.
     """
-    config = run.config
+    config, devices = run.config, devices or Devices()
     tf.keras.utils.set_random_seed(config.training.seed)
-    model = build_model(config, run.facts)
-    model.compile(optimizer=build_optimizer(config.training))
+    with devices.scope():
+        lanes = devices.lanes_each(config.training.batch_size)
+        model = build_model(config, run.facts, lanes=lanes)
+        model.compile(optimizer=build_optimizer(config.training), **devices.compile_options)
+        create_variables(model)
+        model.optimizer.build(model.trainable_variables)
     flush = model.tower.flush_steps
     replay = run.replay
     windows = build_windows(
         config, log, train_users, training=True, flush_steps=flush, replay=replay
     )
-    create_variables(model)
-    model.optimizer.build(model.trainable_variables)
     keeper = Keeper(run, config.training)
     keeper.attach(model)
     done = keeper.resume() if resume else 0
+    devices.require_same_start(done)
     if replay is not None and not done:
         tf.train.Checkpoint(model=model).read(str(run.start_weights)).expect_partial()
         if keeper.average is not None:
@@ -170,18 +179,22 @@ def train(
     if verbose == "auto":
         verbose = 1 if sys.stdout.isatty() else 2
     if done < config.training.epochs and not (done and keeper.exhausted):
-        validation = None
+        batches, steps = devices.batches(windows, first_epoch=done)
+        validation, validation_steps = None, None
         if len(validation_users):
-            validation = build_windows(
-                config, log, validation_users, training=False, flush_steps=flush
-            ).dataset()
+            validation, validation_steps = devices.batches(
+                build_windows(config, log, validation_users, training=False, flush_steps=flush)
+            )
         if replay is not None and not done and validation is not None:
-            keeper.keep_start(model.evaluate(validation, verbose=0, return_dict=True))
+            start = model.evaluate(validation, steps=validation_steps, verbose=0, return_dict=True)
+            keeper.keep_start(start)
         model.fit(
-            windows.dataset(first_epoch=done),
+            batches,
+            steps_per_epoch=steps,
             initial_epoch=done,
             epochs=config.training.epochs,
             validation_data=validation,
+            validation_steps=validation_steps,
             verbose=verbose,
             callbacks=[
                 keeper,
@@ -189,8 +202,10 @@ def train(
                 *callbacks,
             ],
         )
-    if config.training.precision != "float32":
-        return load_model(run)
+    if config.training.precision != "float32" or devices.strategy is not None:
+        model = load_model(run)
+        devices.wait_for_all()
+        return model
     load_best(model, run)
     return model
 

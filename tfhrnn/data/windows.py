@@ -12,9 +12,11 @@ The only data module that knows TensorFlow (paper, section 2; Williams and Peng 
 from __future__ import annotations
 
 import heapq
+import itertools
 from collections import OrderedDict
 from collections.abc import Callable, Iterator
 from functools import cached_property
+from itertools import chain
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -265,6 +267,30 @@ class Windows:
 
         batches = tf.data.Dataset.from_generator(generate, output_signature=self.signature())
         return batches.apply(tf.data.experimental.assert_cardinality(self.num_batches)).prefetch(4)
+
+    def shares(self, count: int, own: range, first_epoch: int = 0) -> tf.data.Dataset:
+        """Batches cut into shares of the lanes, epoch after epoch without end.
+
+        Args:
+          count: shares a batch; a divisor of `lanes`. Share i holds the i-th lanes / count lanes.
+          own: the shares of each batch that are given, one after the other.
+          first_epoch: where to begin. Whoever reads from the start begins there again.
+        """
+        size = self.lanes // count
+
+        def generate() -> Iterator[Batch]:
+            # All lanes are filled, even those given to others: they take from the same draws.
+            for batch in chain.from_iterable(map(self.batches, itertools.count(first_epoch))):
+                for share in own:
+                    yield Batch(*(part[share * size : (share + 1) * size] for part in batch))
+
+        signature = Batch(
+            *(tf.TensorSpec([size, *spec.shape[1:]], spec.dtype) for spec in self.signature())
+        )
+        shares = tf.data.Dataset.from_generator(generate, output_signature=signature)
+        # Without an end there is no last, smaller batch to be ready for, and shapes stay static.
+        endless = tf.data.experimental.assert_cardinality(tf.data.INFINITE_CARDINALITY)
+        return shares.apply(endless).prefetch(4 * len(own))
 
     def signature(self) -> Batch:
         """The shapes and dtypes of a batch, as TensorSpecs."""

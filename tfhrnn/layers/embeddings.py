@@ -16,6 +16,7 @@ import tensorflow as tf
 from tfhrnn.layers.input_cross import InputCross
 from tfhrnn.layers.item_dropout import ItemDropout
 from tfhrnn.layers.negation import Negation
+from tfhrnn.layers.replicas import gather_rows
 from tfhrnn.layers.variational_dropout import VariationalDropout
 
 FIRST_COLUMN = (
@@ -95,7 +96,7 @@ class ItemEmbedding(tf.keras.layers.Layer):
                     "a tied ItemEmbedding needs item_weights, from Decoder.item_matrix"
                 )
             table = tf.concat([table, tf.cast(item_weights, self.compute_dtype)], axis=0)
-        vectors = tf.gather(table, item)
+        vectors = gather_rows(table, item)
         if not self.has_features:
             return vectors
         return tf.concat([vectors, self.projection(tf.gather(self.features, item))], axis=-1)
@@ -135,7 +136,7 @@ class LevelEmbedding(tf.keras.layers.Layer):
 
     def call(self, level: tf.Tensor) -> tf.Tensor:
         """`[...]` int32 levels to `[..., units]`."""
-        return tf.gather(tf.cast(self.table, self.compute_dtype), level)
+        return gather_rows(tf.cast(self.table, self.compute_dtype), level)
 
     def get_config(self) -> dict[str, Any]:
         """The constructor's arguments."""
@@ -216,7 +217,7 @@ class EventTypeEmbedding(tf.keras.layers.Layer):
 
     def call(self, event_type: tf.Tensor) -> tf.Tensor:
         """`[...]` int32 types, 0 where unknown, to `[..., units]`."""
-        return tf.gather(tf.cast(self.table, self.compute_dtype), event_type)
+        return gather_rows(tf.cast(self.table, self.compute_dtype), event_type)
 
     def get_config(self) -> dict[str, Any]:
         """The constructor's arguments."""

@@ -14,6 +14,8 @@ from typing import Any
 import tensorflow as tf
 import tensorflow_recommenders as tfrs
 
+from tfhrnn.layers.replicas import sum_over_replicas
+
 
 class RatingHead(tf.keras.layers.Layer):
     """Predicted feedback of given items.
@@ -151,8 +153,9 @@ class RatingTask:
 
         Returns:
           Scalar float32, the weighted mean squared error in units of std² (so that its size beside
-          a loss in nats does not depend on the feedback's scale); 0 where nothing counts. `rmse` is
-          in the feedback's units.
+          a loss in nats does not depend on the feedback's scale); 0 where nothing counts. Each of
+          several replicas gets its lanes' part of the mean over all. `rmse` is in the feedback's
+          units.
         """
         if not self.joint:
             hidden = tf.stop_gradient(hidden)
@@ -169,4 +172,5 @@ class RatingTask:
             predictions=tf.reshape(predicted, [-1, 1]),
             sample_weight=tf.reshape(counts, [-1, 1]),
         )
-        return tf.math.divide_no_nan(total, tf.reduce_sum(counts) * self.head.std**2)
+        weight_of_all = sum_over_replicas(tf.reduce_sum(counts))
+        return tf.math.divide_no_nan(total, weight_of_all * self.head.std**2)

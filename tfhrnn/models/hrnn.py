@@ -35,6 +35,7 @@ from tfhrnn.layers.losses import Targets, chunked_ranks, seen_mask
 from tfhrnn.layers.negation import Negation
 from tfhrnn.layers.rating import RatingHead, RatingTask
 from tfhrnn.layers.read_out import ReadOut
+from tfhrnn.layers.replicas import sum_over_replicas
 from tfhrnn.layers.sampled_losses import loss_options_of, make_loss
 from tfhrnn.layers.towers import Control, State, tower, tower_options
 from tfhrnn.layers.variational_dropout import VariationalDropout
@@ -56,7 +57,8 @@ class HRNN(tfrs.models.Model):
     Args:
       config: which parts and how wide.
       facts: from the training users.
-      lanes: lanes of the batches given to `fit`; scoring takes any number.
+      lanes: lanes of the batches given to `fit`, on each replica of a distribution strategy;
+        scoring takes any number.
       seed: of weights, dropout and λ.
       seen_bias_rate: the seen-item bias's learning rate as a multiple of the others'.
       loss: the training loss's name in `tfhrnn.layers.make_loss`.
@@ -324,7 +326,10 @@ class HRNN(tfrs.models.Model):
         return log_p, ranks, hidden, state
 
     def compute_loss(self, inputs: Any, training: bool = False) -> tf.Tensor:
-        """Mean −log p of a window's weighted targets; carries the state and updates the metrics."""
+        """Mean −log p of a window's weighted targets; carries the state and updates the metrics.
+
+        Of several replicas each gives its lanes' part of the mean over all.
+        """
         if training:
             mix = self.decoder.draw_mix() if self.decoder.has_features else None
             hidden, state, (weights, bias) = self.hidden(
@@ -349,7 +354,8 @@ class HRNN(tfrs.models.Model):
             variable.assign(tf.stop_gradient(tf.cast(part, variable.dtype)))
         for metric in (self.loss_metric, self.perplexity_metric):
             metric.update_state(nats, sample_weight=inputs.weight)
-        loss = tf.math.divide_no_nan(total, tf.reduce_sum(inputs.weight))
+        weight_of_all = sum_over_replicas(tf.reduce_sum(inputs.weight))
+        loss = tf.math.divide_no_nan(total, weight_of_all)
         if self.rating_task is not None:
             loss += self.rating_weight * self._rate_targets(inputs, hidden)
         return loss
