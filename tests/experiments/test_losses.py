@@ -18,11 +18,14 @@ from tfhrnn.experiments import losses
 from tfhrnn.models.hrnn import HRNN
 
 
-def test_rows_differ_in_their_loss_alone_and_take_one_target_a_step() -> None:
+def test_rows_differ_in_their_loss_and_its_options_and_take_one_target_a_step() -> None:
     found = losses.configs()
     assert tuple(found) == LOSS_NAMES
     assert [config.training.loss for config in found.values()] == list(LOSS_NAMES)
-    alike = {dataclasses.replace(config.training, loss="full_softmax") for config in found.values()}
+    alike = {
+        dataclasses.replace(config.training, loss="full_softmax", loss_options="")
+        for config in found.values()
+    }
     assert len(alike) == 1 and alike.pop().tied_targets == 1
     assert len({config.model for config in found.values()}) == 1
 
