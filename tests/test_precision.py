@@ -145,3 +145,14 @@ def test_a_run_is_judged_and_served_in_float32(
     own = served["items"].numpy() == np.array([id.encode() for id in ids])[:, np.newaxis]
     # float32 sums in another order
     np.testing.assert_allclose(served["log_probabilities"].numpy()[own], judged, atol=2e-4)
+
+
+def test_a_small_weight_does_not_overflow_the_scaled_loss(tiny_log: EventLog) -> None:
+    """2^15 over a weight of 2^-6 in all is 2^21, past float16; the gradients of a mean are not."""
+    model = make(tiny_log, "mixed_float16", rating="none")
+    batch = batch_of(tiny_log, model)
+    share = 2.0**-6 / float(tf.reduce_sum(batch.weight))
+    before = model.decoder.id_weights.numpy()
+    model.train_step(batch._replace(weight=batch.weight * share))
+    assert float(model.optimizer.loss_scale) == 2.0**15
+    assert np.any(model.decoder.id_weights != before)

@@ -270,8 +270,9 @@ def chunked_cross_entropy(
         d_hidden = tf.reshape(slopes.stack(), tf.shape(hidden))
 
         def backward(upstream: tf.Tensor, _: tf.Tensor) -> tuple[tf.Tensor, ...]:
+            # A loss scale over a small weight is past float16's range; its products are not.
             return (
-                d_hidden * tf.cast(upstream, hidden.dtype),
+                tf.cast(tf.cast(d_hidden, tf.float32) * upstream, hidden.dtype),
                 tf.cast(d_weights * upstream, weights.dtype),
                 d_bias * upstream,
                 tf.reshape(d_beta, tf.shape(beta)) * upstream,

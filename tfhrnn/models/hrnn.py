@@ -218,10 +218,11 @@ class HRNN(tfrs.models.Model):
         )
         # Kept between windows; each replica of a distribution strategy has its own lanes and so its
         # own copy. An epoch needs none of the last one's, so checkpoints do without (what a lambda
-        # holds is not tracked), and fit a model of other lanes or precision.
+        # holds is not tracked), and fit a model of other lanes or precision. Workers send each
+        # other a variable's first value, which TensorFlow cannot in bfloat16; float32 holds it all.
         carried = [
             tf.Variable(
-                tf.zeros_like(part),
+                tf.zeros_like(part, tf.float32 if part.dtype == tf.bfloat16 else part.dtype),
                 trainable=False,
                 name=f"carried_{index}",
                 synchronization=tf.VariableSynchronization.ON_READ,
@@ -235,7 +236,7 @@ class HRNN(tfrs.models.Model):
 
     @property
     def carried(self) -> list[tf.Variable]:
-        """The tower's state after the last window, in the tower's own precision."""
+        """The tower's state after the last window, without loss in any precision."""
         return self._carried()
 
     @property
