@@ -75,6 +75,23 @@ def ask(
     return Question(histories, asked, levels)
 
 
+def best_first(columns: Mapping[str, npt.NDArray[Any]], by: str) -> dict[str, npt.NDArray[Any]]:
+    """Sorts each row's answers by a column, the highest first; equal ones keep their order.
+
+    Args:
+      columns: name to `[users, answers]` values, `item` among them.
+      by: the column; answers whose value is NaN or -inf come last, and blank ids after them.
+
+    >>> ids, score = np.array([["a", "", "b", "c"]]), np.array([[0.1, 9.0, np.nan, 0.2]])
+    >>> best_first({"item": ids, "score": score}, "score")["item"].tolist()
+    [['c', 'a', 'b', '']]
+    """
+    score = columns[by]
+    worst = np.where(np.isnan(score) | (score == -np.inf), np.inf, -score)
+    order = np.argsort(np.where(columns["item"] == "", np.nan, worst), kind="stable")
+    return {name: np.take_along_axis(values, order, axis=1) for name, values in columns.items()}
+
+
 def answers_table(
     catalogue: Catalogue, asked: Question, columns: Mapping[str, npt.NDArray[Any]]
 ) -> pl.DataFrame:

@@ -196,7 +196,7 @@ def _trained(run: RunFolder, out: str, console: Console) -> dict[str, Any]:
         highlight=False,
         soft_wrap=True,
     )
-    return {"run": str(out), "epochs": epochs.to_dicts()}
+    return {"run": out, "epochs": epochs.to_dicts()}
 
 
 def _update(arguments: argparse.Namespace, console: Console) -> dict[str, Any]:

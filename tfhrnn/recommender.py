@@ -14,7 +14,7 @@ import numpy.typing as npt
 import polars as pl
 import tensorflow as tf
 
-from tfhrnn.answers import answers_table, ask
+from tfhrnn.answers import answers_table, ask, best_first
 from tfhrnn.config import Config, ModelConfig, RetrievalName, preset
 from tfhrnn.data.catalogue import Catalogue
 from tfhrnn.data.event_log import EventLog, write_event_log
@@ -358,14 +358,8 @@ class HRNNRecommender:
         columns: dict[str, npt.NDArray[Any]] = {"item": ids, "log_probability": log_p}
         if rerank is not None:
             _, feedback = predictor.rank(asked.histories, ids, query_time=asked.query_time)
-            # Blank answers have no feedback and stay last; equal ones keep the order of retrieval.
-            order = np.argsort(np.where(np.isnan(feedback), np.inf, -feedback), kind="stable")[
-                :, :k
-            ]
-            columns = {
-                name: np.take_along_axis(values, order, axis=1)
-                for name, values in {**columns, "feedback": feedback}.items()
-            }
+            sorted_ = best_first({**columns, "feedback": feedback}, "feedback")
+            columns = {name: values[:, :k] for name, values in sorted_.items()}
         return answers_table(run.catalogue, asked, columns)
 
     def rank(
@@ -420,17 +414,11 @@ class HRNNRecommender:
         ids = np.array([[*row, *[""] * (width - len(row))] for row in items], np.str_)
         ids = ids.reshape(len(items), width)
         log_p, feedback = predictor.rank(asked.histories, ids, query_time=asked.query_time)
-        score = feedback if predictor.rates else log_p
-        last = np.where(np.isnan(score) | (score == -np.inf), np.inf, -score)
-        order = np.argsort(np.where(ids == "", np.nan, last), kind="stable")
         columns = {"item": ids, "log_probability": log_p}
         if predictor.rates:
             columns["feedback"] = feedback
-        return answers_table(
-            run.catalogue,
-            asked,
-            {name: np.take_along_axis(values, order, axis=1) for name, values in columns.items()},
-        )
+        by = "feedback" if predictor.rates else "log_probability"
+        return answers_table(run.catalogue, asked, best_first(columns, by))
 
     def export(
         self, out: str | Path, name: str | None = None, *, retrieval: RetrievalName = "exact"

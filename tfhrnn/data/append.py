@@ -7,9 +7,8 @@ has learned of them stays true; values that it does not know are ignored, and th
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
 
@@ -206,7 +205,7 @@ def recoded(log: EventLog, grown: Catalogue) -> EventLog:
     place = np.zeros(log.num_items, np.int32)
     place[rows[rows >= 0]] = np.flatnonzero(rows >= 0)
     item = place[np.asarray(log.item) - FIRST_ITEM] + np.int32(FIRST_ITEM)
-    return dataclasses.replace(log, item=item, catalogue=grown)
+    return replace(log, item=item, catalogue=grown)
 
 
 def known_events(log: EventLog, grown: EventLog) -> NDArray[np.int64]:

@@ -12,11 +12,11 @@ The only data module that knows TensorFlow (paper, section 2; Williams and Peng 
 from __future__ import annotations
 
 import heapq
-import itertools
 from collections import OrderedDict
 from collections.abc import Callable, Iterator
 from functools import cached_property
 from itertools import chain
+from itertools import count as count_from
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -280,7 +280,7 @@ class Windows:
 
         def generate() -> Iterator[Batch]:
             # All lanes are filled, even those given to others: they take from the same draws.
-            for batch in chain.from_iterable(map(self.batches, itertools.count(first_epoch))):
+            for batch in chain.from_iterable(map(self.batches, count_from(first_epoch))):
                 for share in own:
                     yield Batch(*(part[share * size : (share + 1) * size] for part in batch))
 

@@ -18,11 +18,10 @@ from tfhrnn.experiments.runs import run_all
 # What a tower needs beside its name to do its best here, found on the validation users of seed 0:
 # deep and parallel ones want a lower rate, and less dropout inside than the outputs get.
 _GENTLER: dict[str, object] = {"learning_rate": 3e-3, "tower_options": "dropout=0.1"}
+_GENTLY_TRAINED = ("tcn", "transformer", "linear_recurrence")
 SETTINGS: dict[str, dict[str, object]] = {
-    name: {"tower": name, "layers": 1, "epochs": 14} for name in SEQUENCE_TOWER_NAMES
-} | {
-    name: {"tower": name, "layers": 1, "epochs": 14, **_GENTLER}
-    for name in ("tcn", "transformer", "linear_recurrence")
+    name: {"tower": name, "layers": 1, "epochs": 14} | (_GENTLER if name in _GENTLY_TRAINED else {})
+    for name in SEQUENCE_TOWER_NAMES
 }
 WITHOUT_LEVELS: dict[str, object] = {"levels": False, "gap_inputs": False}
 VARIANTS: dict[str, dict[str, object]] = {

@@ -1,11 +1,11 @@
 """The exact softmax over all items, in chunks, so that `[tokens, items]` is never held.
 
 −log p(target) = log Σ_j exp(s_j) − s_target, s_j = w_j·h + b_j + β·seen_j, where β is one number,
-one of each item or one of each step. Lanes are taken a few at
-a time, and a chunk leaves its part of the gradient behind, so that its scores are computed once.
-Where several tied items share a target, s_target is their mean. The seen term marks the items among
-a user's last distinct ones; it comes as stays (item, from step, to step), so that a window costs
-one scatter and one running sum instead of a list a token.
+one of each item or one of each step. Lanes are taken a few at a time, and a chunk leaves its part
+of the gradient behind, so that its scores are computed once. Where several tied items share a
+target, s_target is their mean. The seen term marks the items among a user's last distinct ones; it
+comes as stays (item, from step, to step), so that a window costs one scatter and one running sum
+instead of a list a token.
 """
 
 from __future__ import annotations
