@@ -1,4 +1,4 @@
-"""Training: schedule, files, resuming, and what the best epoch means."""
+"""Training: resuming, judged weights, the optimizer and what its windows hold."""
 
 from __future__ import annotations
 
@@ -14,15 +14,9 @@ from tfhrnn.config import TrainingConfig, preset
 from tfhrnn.data.event_log import EventLog
 from tfhrnn.data.facts import training_facts
 from tfhrnn.data.split import Part, split_users
-from tfhrnn.errors import RunError
 from tfhrnn.keeper import COLUMNS
 from tfhrnn.run_folder import RunFolder
-from tfhrnn.training import (
-    build_optimizer,
-    build_windows,
-    load_model,
-    train,
-)
+from tfhrnn.training import build_optimizer, build_windows, load_model, train
 
 SETTINGS = {
     "units": 6,
@@ -120,21 +114,16 @@ def test_metrics_have_a_row_an_epoch_and_the_best_weights_are_used(
 
 
 class _Look(tf.keras.callbacks.Callback):
-    """Keeps weights and optimizer as they are after updates, in judging and after each epoch."""
+    """Keeps weights as they are after updates, in judging and after each epoch."""
 
     def __init__(self) -> None:
         super().__init__()
         self.updates: list[list[Any]] = []
         self.judged: list[list[Any]] = []
         self.after: list[list[Any]] = []
-        self.moments: list[tuple[list[Any], list[Any]]] = []
 
     def weights(self) -> list[Any]:
         return [variable.numpy() for variable in self.model.trainable_variables]
-
-    def optimizer(self) -> list[Any]:
-        variables = self.model.optimizer.variables
-        return [v.numpy() for v in variables if "average" not in v.name]
 
     def on_train_begin(self, logs: Any = None) -> None:
         self.updates.append(self.weights())
@@ -144,38 +133,13 @@ class _Look(tf.keras.callbacks.Callback):
 
     def on_test_begin(self, logs: Any = None) -> None:
         self.judged.append(self.weights())
-        self.before = self.optimizer()
 
     def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
         self.after.append(self.weights())
-        self.moments.append((self.before, self.optimizer()))
 
 
 def same(one: list[Any], other: list[Any]) -> bool:
     return all(np.array_equal(a, b) for a, b in zip(one, other, strict=True))
-
-
-@pytest.mark.parametrize("settings", [{}, {"ema_decay": 0.9, "precision": "mixed_float16"}])
-def test_on_a_plateau_training_goes_on_from_the_best_weights_at_a_lower_rate(
-    tiny_log: EventLog, tmp_path: Path, settings: dict[str, object]
-) -> None:
-    # A rate that large overshoots soon.
-    plan = {"schedule": "plateau", "plateau_patience": 1, "learning_rate": 0.5, "epochs": 5}
-    run, users, watched = start(tmp_path / "run", tiny_log, layers=1, **plan, **settings)
-    look = _Look()
-    train(run, tiny_log, users, watched, callbacks=[look], verbose=0)
-    found = run.epochs()
-    values, rates = found["val_perplexity"].to_list(), found["learning_rate"].to_list()
-    rate, went_back = 0.5, 0
-    for epoch in range(len(values)):
-        assert rates[epoch] == pytest.approx(rate / 2 if epoch == 0 else rate)
-        before, after = look.moments[epoch]
-        assert same(before, after)  # moments, count of updates, loss scale
-        best = int(np.argmin(values[: epoch + 1]))
-        if best < epoch:
-            rate, went_back = rate / 4, went_back + 1
-            assert same(look.after[epoch], look.judged[best])
-    assert 0 < went_back < len(values)
 
 
 def test_averaged_weights_are_judged_and_kept_and_raw_ones_trained(
@@ -199,59 +163,11 @@ def test_averaged_weights_are_judged_and_kept_and_raw_ones_trained(
     assert same([v.numpy() for v in model.trainable_variables], look.judged[best])
 
 
-def test_averages_are_kept_without_validation_users_too(tiny_log: EventLog, tmp_path: Path) -> None:
-    run, users, _ = start(tmp_path / "run", tiny_log, epochs=1, layers=1, ema_decay=0.5)
-    look = _Look()
-    look.before = []
-    model = train(run, tiny_log, users, np.array([], np.int64), callbacks=[look], verbose=0)
-    assert same(look.after[0], look.updates[-1])
-    assert not same([v.numpy() for v in model.trainable_variables], look.updates[-1])
-
-
-def test_patience_stops_early(tiny_log: EventLog, tmp_path: Path) -> None:
-    # A rate that large overshoots soon; patience 1 stops at the first epoch that is no better.
-    run, users, watched = start(
-        tmp_path / "run", tiny_log, epochs=30, patience=1, learning_rate=0.3
-    )
-    train(run, tiny_log, users, watched, verbose=0)
-    values = run.epochs()["val_perplexity"].to_numpy()
-    assert len(values) < 30 and values[-1] >= values[:-1].min()
-
-
-def test_without_validation_users_the_training_figure_is_watched(
-    tiny_log: EventLog, tmp_path: Path
-) -> None:
-    run, users, _ = start(tmp_path / "run", tiny_log, epochs=1)
-    train(run, tiny_log, users, np.array([], np.int64), verbose=0)
-    assert run.best_weights.with_suffix(".index").is_file()
-
-
 def test_a_loaded_model_is_the_trained_one(tiny_log: EventLog, tmp_path: Path) -> None:
     run, users, watched = start(tmp_path / "run", tiny_log, epochs=1)
     trained = train(run, tiny_log, users, watched, verbose=0)
     for ours, theirs in zip(load_model(run).get_weights(), trained.get_weights(), strict=True):
         np.testing.assert_array_equal(ours, theirs)
-
-
-def test_a_loss_that_is_not_finite_stops_with_a_cure(tiny_log: EventLog, tmp_path: Path) -> None:
-    run, users, watched = start(tmp_path / "run", tiny_log, learning_rate=1e30, clip_norm=1e30)
-    with pytest.raises(RunError, match=r"epoch \d+: got perplexity .*try a lower learning_rate"):
-        train(run, tiny_log, users, watched, verbose=0)
-
-
-def test_a_run_without_weights_is_refused(tiny_log: EventLog, tmp_path: Path) -> None:
-    run, _, _ = start(tmp_path / "run", tiny_log)
-    with pytest.raises(RunError, match="got no trained weights"):
-        load_model(run)
-
-
-def test_a_checkpoint_of_another_model_is_refused(tiny_log: EventLog, tmp_path: Path) -> None:
-    run, users, watched = start(tmp_path / "run", tiny_log, epochs=1)
-    train(run, tiny_log, users, watched, verbose=0)
-    text = (run.path / "config.json").read_text()
-    (run.path / "config.json").write_text(text.replace('"units": 6', '"units": 7'))
-    with pytest.raises(RunError, match="got a checkpoint of another model"):
-        train(run, tiny_log, users, watched, resume=True, verbose=0)
 
 
 @pytest.mark.parametrize(("clip_norm", "scale"), [(1.0, 0.2), (4.0, 0.8), (0.0, 1.0), (9.0, 1.0)])

@@ -1,6 +1,8 @@
 import json
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from serving.errors import ApiError, Code, invalid, reply_to, too_large
 
@@ -39,6 +41,17 @@ def test_the_body_holds_the_message() -> None:
     assert reply.status == 404
     assert reply.content_type == "application/json"
     assert json.loads(reply.body) == {"error": 'no "x"\n'}
+
+
+@given(message=st.text())
+def test_any_message_arrives_as_it_is(message: str) -> None:
+    # What a message quotes may hold anything that is text, control characters too.
+    assert json.loads(reply_to(invalid(message)).body) == {"error": message}
+
+
+def test_a_status_of_its_own_leaves_the_code() -> None:
+    error = ApiError(Code.UNAVAILABLE, "later", http_status=429)
+    assert (error.code, reply_to(error).status) == (Code.UNAVAILABLE, 429)
 
 
 def test_bytes_that_are_no_text_are_replaced_in_messages() -> None:
