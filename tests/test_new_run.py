@@ -12,7 +12,6 @@ from tfhrnn.config import preset
 from tfhrnn.data.event_log import EventLog
 from tfhrnn.data.split import Part, split_users
 from tfhrnn.errors import RunError
-from tfhrnn.evaluation.evaluate import protocol_of
 from tfhrnn.new_run import create_run, log_of, log_place
 
 
@@ -27,7 +26,7 @@ def test_a_run_holds_its_split_facts_and_protocol(tiny_log: EventLog, tmp_path: 
     )
     assert run.facts.item_counts.sum() == counted
     stored = json.loads((run.path / "protocol.json").read_text())
-    assert stored == protocol_of(tiny_log, np.flatnonzero(parts == Part.TEST), 3).to_dict()
+    assert stored["split_seed"] == 3 and stored == run.protocol(tiny_log).to_dict()
 
 
 def test_another_split_can_be_given(tiny_log: EventLog, tmp_path: Path) -> None:

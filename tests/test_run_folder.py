@@ -17,6 +17,7 @@ from tfhrnn.data.event_log import EventLog, write_event_log
 from tfhrnn.data.facts import training_facts
 from tfhrnn.data.split import Part, split_users
 from tfhrnn.errors import ConfigError, RunError
+from tfhrnn.protocol import Protocol
 from tfhrnn.recommender import HRNNRecommender
 from tfhrnn.run_folder import RunFolder
 
@@ -52,6 +53,22 @@ def test_users_of_parts_come_in_the_logs_order(run: RunFolder, tiny_log: EventLo
     test = set(run.users(tiny_log, Part.TEST).tolist())
     both = run.users(tiny_log, Part.TRAIN, Part.VALIDATION).tolist()
     assert len(test) == 8 and both == sorted(set(range(40)) - test)
+
+
+def test_the_protocol_stands_in_the_run_before_it_is_judged(
+    run: RunFolder, tiny_log: EventLog
+) -> None:
+    test = np.flatnonzero(split_users(tiny_log.num_users, 5) == Part.TEST)
+    stored = json.loads((run.path / "protocol.json").read_text(encoding="utf-8"))
+    assert Protocol.from_dict(stored) == Protocol(
+        dataset="tiny",
+        fingerprint=tiny_log.fingerprint,
+        split_seed=5,
+        test_users=len(test),
+        test_targets=int((tiny_log.offsets[test + 1] - tiny_log.offsets[test]).sum()),
+        catalogue_items=30,
+    )
+    assert run.protocol(tiny_log).to_dict() == stored
 
 
 def test_the_run_says_what_an_outsider_needs(run: RunFolder, tiny_log: EventLog) -> None:

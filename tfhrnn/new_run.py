@@ -13,8 +13,7 @@ from tfhrnn.config import Config
 from tfhrnn.data.event_log import EventLog
 from tfhrnn.data.facts import training_facts
 from tfhrnn.data.history_lengths import training_users
-from tfhrnn.data.split import Part, split_users
-from tfhrnn.evaluation.evaluate import protocol_of
+from tfhrnn.data.split import split_users
 from tfhrnn.run_folder import RunFolder
 
 
@@ -40,8 +39,7 @@ def create_run(
     if parts is None:
         parts = split_users(log.num_users, split_seed)
     training = training_users(log, parts, config.training)
-    test = np.flatnonzero(parts == Part.TEST)
-    run = RunFolder.create(
+    return RunFolder.create(
         path,
         config=config,
         log=log,
@@ -49,8 +47,6 @@ def create_run(
         split_seed=split_seed,
         facts=training_facts(log, training, config.model),
     )
-    run.write_protocol(protocol_of(log, test, split_seed).to_dict())
-    return run
 
 
 def log_of(path: Path, resumed: RunFolder | None, write: Callable[[Path], EventLog]) -> EventLog:

@@ -29,7 +29,7 @@ from tfhrnn.data.facts import TrainingFacts
 from tfhrnn.data.features import FeatureSet
 from tfhrnn.data.files import whole_file, write_parquet
 from tfhrnn.data.history_lengths import training_users
-from tfhrnn.data.split import Part, read_split, write_split
+from tfhrnn.data.split import Part, protocol_of, read_split, write_split
 from tfhrnn.errors import ConfigError, RunError
 from tfhrnn.protocol import Protocol
 
@@ -123,6 +123,7 @@ class RunFolder:
         if parent is not None:
             description["parent"] = dict(parent)
         _write_json(self.path / "run.json", description)
+        _write_json(self.path / "protocol.json", self.protocol(log).to_dict())
 
     def require_free(self) -> RunFolder:
         """This place, if a new run can be written there.
@@ -254,6 +255,11 @@ class RunFolder:
         parent = self.description.get("parent")
         return Protocol.split if parent is None else str(parent["split"])
 
+    def protocol(self, log: EventLog) -> Protocol:
+        """How the run is judged: on every event of its test users."""
+        seed = int(self.description["split_seed"])
+        return protocol_of(log, self.users(log, Part.TEST), seed, self.split_rule)
+
     def epochs(self) -> pl.DataFrame:
         """metrics.csv as a table, a row an epoch (columns: `tfhrnn.keeper.COLUMNS`).
 
@@ -272,10 +278,6 @@ class RunFolder:
                 f"{self.path}: got no result.json, expected a run that `tfhrnn evaluate` has judged"
             )
         return _read_json(self.result)
-
-    def write_protocol(self, protocol: Mapping[str, Any]) -> None:
-        """Stores how the run is to be judged."""
-        _write_json(self.path / "protocol.json", protocol)
 
     def write_result(self, result: Mapping[str, Any]) -> None:
         """Stores the result, whole or not at all."""

@@ -21,9 +21,8 @@ from tfhrnn.data.event_log import EventLog
 from tfhrnn.data.grown_facts import grown_facts, new_to_training
 from tfhrnn.data.history_lengths import training_users
 from tfhrnn.data.sources import TableSource
-from tfhrnn.data.split import Part, grow_split
+from tfhrnn.data.split import grow_split
 from tfhrnn.errors import ConfigError, RunError
-from tfhrnn.evaluation.evaluate import protocol_of
 from tfhrnn.growth import carry_over
 from tfhrnn.models.hrnn import HRNN
 from tfhrnn.new_run import log_of, log_place
@@ -138,8 +137,6 @@ def create_update(
         )
         run.write_start(known_events(before, log))
         tf.train.Checkpoint(model=grown).write(str(run.start_weights))
-        test = run.users(log, Part.TEST)
-        run.write_protocol(protocol_of(log, test, seed, run.split_rule).to_dict())
     except BaseException:
         shutil.rmtree(run.path, ignore_errors=True)
         shutil.rmtree(log.directory, ignore_errors=True)

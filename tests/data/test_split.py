@@ -10,7 +10,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tfhrnn.data.split import Part, grow_split, read_split, split_users, write_split
+from tfhrnn.data.event_log import EventLog
+from tfhrnn.data.split import Part, grow_split, protocol_of, read_split, split_users, write_split
 from tfhrnn.errors import DataError, RunError
 
 
@@ -96,3 +97,12 @@ def test_who_joins_which_part_is_drawn() -> None:
     first = [grow_split(split_users(100), 100, seed).tolist() for seed in range(3)]
     assert first[0] != first[1] != first[2]
     assert np.bincount(first[0]).tolist() == [72, 8, 20]
+
+
+def test_the_protocol_counts_every_event_of_the_test_users(tiny_log: EventLog) -> None:
+    users = np.array([3, 0, 17])
+    found = protocol_of(tiny_log, users, 5, "by hand")
+    events = sum(len(tiny_log.item[tiny_log.events_of(user)]) for user in users.tolist())
+    assert (found.dataset, found.fingerprint) == ("tiny", tiny_log.fingerprint)
+    assert (found.test_users, found.test_targets, found.catalogue_items) == (3, events, 30)
+    assert (found.split, found.split_seed) == ("by hand", 5)

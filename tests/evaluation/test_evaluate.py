@@ -18,7 +18,6 @@ from tfhrnn.evaluation.evaluate import (
     figures_by_level,
     judge,
     judge_popularity,
-    protocol_of,
 )
 from tfhrnn.histories import Histories
 from tfhrnn.models.hrnn import HRNN
@@ -175,12 +174,10 @@ def test_figures_by_level_average_back_to_the_overall_ones(judged: pl.DataFrame)
 
 
 def test_the_protocol_counts_what_is_judged(
-    judged: pl.DataFrame, tiny_log: EventLog, test_users: np.ndarray
+    judged: pl.DataFrame, tiny_log: EventLog, trained: HRNNRecommender
 ) -> None:
-    protocol = protocol_of(tiny_log, test_users, split_seed=3)
-    assert protocol.test_targets == judged.height
-    assert (protocol.test_users, protocol.catalogue_items, protocol.split_seed) == (8, 30, 3)
-    assert protocol.fingerprint == tiny_log.fingerprint
+    assert trained.run is not None
+    assert trained.run.protocol(tiny_log).test_targets == judged.height
 
 
 def test_a_model_without_seen_bias_or_features_is_judged_too(

@@ -13,9 +13,8 @@ import pytest
 
 from tfhrnn.config import Config, preset
 from tfhrnn.data.event_log import EventLog
-from tfhrnn.data.split import Part, split_users
+from tfhrnn.data.split import Part, protocol_of, split_users
 from tfhrnn.errors import ProtocolError, RunError
-from tfhrnn.evaluation.evaluate import protocol_of
 from tfhrnn.experiments import runs as module
 from tfhrnn.experiments.runs import run_all
 

@@ -13,9 +13,9 @@ import pytest
 from tfhrnn.config import preset
 from tfhrnn.data.append import append_events, event_chunks
 from tfhrnn.data.event_log import EventLog, write_event_log
-from tfhrnn.data.split import Part, split_users
+from tfhrnn.data.split import Part, protocol_of, split_users
 from tfhrnn.errors import RunError
-from tfhrnn.evaluation.evaluate import judge, protocol_of
+from tfhrnn.evaluation.evaluate import judge
 from tfhrnn.experiments import update
 from tfhrnn.protocol import Protocol
 from tfhrnn.recommender import HRNNRecommender

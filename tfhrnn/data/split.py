@@ -18,10 +18,10 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
+from tfhrnn.data.event_log import EventLog
 from tfhrnn.data.files import whole_file, write_parquet
 from tfhrnn.errors import DataError, RunError
-
-SPLIT_RULE: Final = "users permuted by seed: 20 % test, 10 % of the rest validation, the rest train"
+from tfhrnn.protocol import Protocol
 
 
 class Part(IntEnum):
@@ -92,6 +92,25 @@ def grow_split(parts: NDArray[np.int8], new_users: int, seed: int = 0) -> NDArra
     joined[order[:test]] = Part.TEST
     joined[order[test : test + validation]] = Part.VALIDATION
     return joined
+
+
+def protocol_of(
+    log: EventLog,
+    test_users: NDArray[np.integer],
+    split_seed: int,
+    split: str = Protocol.split,
+) -> Protocol:
+    """The protocol of judging every event of some test users, parted by the rule `split`."""
+    targets = int((log.offsets[np.asarray(test_users) + 1] - log.offsets[test_users]).sum())
+    return Protocol(
+        dataset=log.name,
+        fingerprint=log.fingerprint,
+        split_seed=split_seed,
+        test_users=len(test_users),
+        test_targets=targets,
+        catalogue_items=log.catalogue.num_items,
+        split=split,
+    )
 
 
 def write_split(path: str | Path, user_ids: Sequence[str], parts: NDArray[np.int8]) -> None:

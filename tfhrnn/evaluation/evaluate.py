@@ -22,28 +22,8 @@ from tfhrnn.data.sessions import gap_levels, start_level
 from tfhrnn.data.windows import Batch, Windows
 from tfhrnn.evaluation.metrics import hit_rate, mrr, ndcg, perplexity, standard_error
 from tfhrnn.models.hrnn import HRNN
-from tfhrnn.protocol import Protocol
 
 _LANES = 32  # judging is free to choose its own; laws 2 and 3 make any choice give the same figures
-
-
-def protocol_of(
-    log: EventLog,
-    test_users: npt.NDArray[np.integer],
-    split_seed: int,
-    split: str = Protocol.split,
-) -> Protocol:
-    """The protocol of judging every event of some test users, parted by the rule `split`."""
-    targets = int((log.offsets[np.asarray(test_users) + 1] - log.offsets[test_users]).sum())
-    return Protocol(
-        dataset=log.name,
-        fingerprint=log.fingerprint,
-        split_seed=split_seed,
-        test_users=len(test_users),
-        test_targets=targets,
-        catalogue_items=log.catalogue.num_items,
-        split=split,
-    )
 
 
 def judge(

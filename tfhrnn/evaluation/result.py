@@ -21,7 +21,6 @@ from tfhrnn.evaluation.evaluate import (
     figures_by_level,
     judge,
     judge_popularity,
-    protocol_of,
 )
 from tfhrnn.evaluation.sweep import history_rows, sweep_user, sweep_users
 from tfhrnn.histories import Histories
@@ -67,7 +66,7 @@ def evaluate_run(
     config = run.config
     test = run.users(log, Part.TEST)
     counted = run.users(log, Part.TRAIN, Part.VALIDATION)
-    protocol = protocol_of(log, test, int(run.description["split_seed"]), run.split_rule)
+    protocol = run.protocol(log)
     judged = {
         "popularity": judge_popularity(log, test, counted, config.model.thresholds),
         result_key(config): judge(model, log, test, config),

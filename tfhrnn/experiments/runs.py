@@ -22,9 +22,9 @@ import numpy as np
 from tfhrnn.config import Config
 from tfhrnn.data.event_log import EventLog
 from tfhrnn.data.files import whole_file
-from tfhrnn.data.split import Part, split_users
+from tfhrnn.data.split import Part, protocol_of, split_users
 from tfhrnn.errors import RunError
-from tfhrnn.evaluation.evaluate import figures, judge, judge_popularity, protocol_of
+from tfhrnn.evaluation.evaluate import figures, judge, judge_popularity
 from tfhrnn.protocol import Protocol, require_same
 from tfhrnn.recommender import HRNNRecommender
 from tfhrnn.startup import start_worker
@@ -161,7 +161,7 @@ def train_one(log: EventLog, config: Config, path: Path, extra: Extra | None = N
         "state_bytes": int(recommender.model.tower.state_size_bytes),
         **({} if extra is None else {"extra": extra(recommender, log)}),
         "config": dataclasses.asdict(config),
-        "protocol": protocol_of(log, test, 0).to_dict(),
+        "protocol": recommender.run.protocol(log).to_dict(),
     }
     with whole_file(path) as temporary:
         temporary.write_text(json.dumps(record, indent=2) + "\n")

@@ -28,7 +28,7 @@ from tfhrnn.data.files import whole_file
 from tfhrnn.data.grown_facts import grown_facts, new_to_training
 from tfhrnn.data.split import Part
 from tfhrnn.errors import RunError
-from tfhrnn.evaluation.evaluate import figures, judge, protocol_of
+from tfhrnn.evaluation.evaluate import figures, judge
 from tfhrnn.experiments.runs import read_record
 from tfhrnn.growth import carry_over
 from tfhrnn.models.hrnn import HRNN
@@ -141,9 +141,7 @@ def train_and_judge(
             strict=True,
         )
     )
-    protocol = dataclasses.replace(
-        protocol_of(grown, test, 0, updated.run.split_rule), targets=_targets(cut)
-    )
+    protocol = dataclasses.replace(updated.run.protocol(grown), targets=_targets(cut))
     found, early = {}, None
     for name, model in models.items():
         judged = judge(model, grown, test, config)
