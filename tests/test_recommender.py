@@ -16,6 +16,8 @@ import tensorflow as tf
 
 from tfhrnn.config import preset
 from tfhrnn.data.event_log import EventLog, write_event_log
+from tfhrnn.data.facts import item_counts
+from tfhrnn.data.split import Part, split_users
 from tfhrnn.errors import ConfigError, DataError, RunError
 from tfhrnn.histories import Histories
 from tfhrnn.recommender import HRNNRecommender
@@ -358,3 +360,19 @@ def test_a_stopped_run_resumes_to_the_weights_of_an_undisturbed_one(
     assert whole.model is not None and resumed.model is not None
     for one, other in zip(whole.model.variables, resumed.model.variables, strict=True):
         np.testing.assert_array_equal(one.numpy(), other.numpy(), err_msg=one.name)
+
+
+def test_validation_users_can_be_trained_on_and_the_protocol_stays(
+    tiny_log: EventLog, tmp_path: Path
+) -> None:
+    held = small().fit(tiny_log, run=tmp_path / "held", verbose=0)
+    whole = small(train_on_validation=True).fit(tiny_log, run=tmp_path / "whole", verbose=0)
+    assert held.run is not None and whole.run is not None
+    parts = split_users(tiny_log.num_users)
+    for recommender, users in ((held, parts == Part.TRAIN), (whole, parts != Part.TEST)):
+        counts = item_counts(tiny_log, np.flatnonzero(users))
+        assert recommender.run is not None
+        np.testing.assert_array_equal(recommender.run.facts.item_counts, counts)
+    assert held.run.facts.item_counts.sum() < whole.run.facts.item_counts.sum()
+    assert {row["val_perplexity"] for row in metrics(whole)} == {""}
+    assert whole.evaluate()["protocol"] == held.evaluate()["protocol"]

@@ -185,7 +185,7 @@ def _trained(run: RunFolder, out: str, console: Console) -> dict[str, Any]:
         line = f"run: {out} (nothing to train)\n{following}"
         console.print(line, highlight=False, soft_wrap=True)
         return {"run": out, "epochs": []}
-    # With two users there is none to validate on; training perplexity is watched instead.
+    # Without validation users (too few, or trained on) training perplexity is watched.
     validated = epochs["val_perplexity"].dtype.is_numeric()
     watched = "val_perplexity" if validated else "perplexity"
     best = epochs.sort(watched, nulls_last=True).row(0, named=True)

@@ -232,6 +232,9 @@ class TrainingConfig:
         loss is a mean.
       recency_half_life: share of the training events' time range by which a target of half the
         weight is older.
+      train_on_validation: train on the validation users too, once they have said for how many
+        epochs; the training perplexity then judges epochs, so that it is mostly the last that is
+        kept. Test users stay out.
       min_user_history_length_percentile: users with shorter histories than this percentile of the
         training users' are not trained on (`tfhrnn.data.history_lengths`); all are judged.
       max_user_history_length_percentile: likewise those with longer ones.
@@ -265,6 +268,7 @@ class TrainingConfig:
     rating_weight: float = 0.2
     recency_mask: bool = False
     recency_half_life: float = 0.25
+    train_on_validation: bool = False
     min_user_history_length_percentile: float = 0.0
     max_user_history_length_percentile: float = 1.0
     precision: Precision = "float32"
@@ -288,6 +292,12 @@ class TrainingConfig:
             "plateau_patience",
             self.plateau_patience,
             f"less than patience, {self.patience}, or training stops before the rate is cut",
+        )
+        _check(
+            not (self.train_on_validation and self.schedule == "plateau"),
+            "train_on_validation",
+            self.train_on_validation,
+            "false with schedule 'plateau', which watches the validation perplexity",
         )
         for name in ("unknown_rate", "label_smoothing", "ema_decay"):
             _check(0 <= getattr(self, name) < 1, name, getattr(self, name), "a share in [0, 1)")

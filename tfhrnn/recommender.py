@@ -21,7 +21,6 @@ from tfhrnn.data.event_log import EventLog, write_event_log
 from tfhrnn.data.feature_choice import features_of
 from tfhrnn.data.files import whole_folder
 from tfhrnn.data.sources import TableSource, table_name
-from tfhrnn.data.split import Part
 from tfhrnn.devices import Devices
 from tfhrnn.errors import ConfigError, DataError, RunError, TfhrnnError
 from tfhrnn.evaluation.result import evaluate_run
@@ -207,7 +206,7 @@ class HRNNRecommender:
                 run,
                 log,
                 run.training_users(log),
-                run.users(log, Part.VALIDATION),
+                run.validation_users(log),
                 resume=resume,
                 devices=devices,
                 callbacks=callbacks,

@@ -227,6 +227,12 @@ class RunFolder:
         """Indices of the users to train on, in the log's order."""
         return training_users(log, self.parts(log), self.config.training)
 
+    def validation_users(self, log: EventLog) -> npt.NDArray[np.int64]:
+        """Indices of the users who judge epochs, in the log's order; none if trained on."""
+        if self.config.training.train_on_validation:
+            return np.zeros(0, np.int64)
+        return self.users(log, Part.VALIDATION)
+
     @property
     def facts(self) -> TrainingFacts:
         """What the model took from the training users."""

@@ -42,3 +42,11 @@ def test_only_training_users_count_for_the_percentile(tiny_log: EventLog) -> Non
     bound = sorted(lengths[longest])[1]  # 2 of the 4 are at most that long
     wanted = sorted(user for user in longest.tolist() if lengths[user] <= bound)
     assert training_users(tiny_log, parts, half).tolist() == wanted
+
+
+def test_validation_users_are_trained_on_where_that_is_asked_and_test_users_never(
+    tiny_log: EventLog,
+) -> None:
+    parts = split_users(tiny_log.num_users)
+    users = training_users(tiny_log, parts, TrainingConfig(train_on_validation=True))
+    np.testing.assert_array_equal(users, np.flatnonzero(parts != Part.TEST))

@@ -122,6 +122,16 @@ def test_further_figures_are_averaged_where_every_record_has_them(
     assert "a" not in second and "a" not in third  # records of before can still be read
 
 
+def test_a_row_whose_validation_users_were_trained_on_has_no_figure_of_theirs(
+    trained: list[tuple[int, int]], tiny_log: EventLog, tmp_path: Path
+) -> None:
+    table(tiny_log, tmp_path)
+    change(tmp_path / "00-seed-0.json", validation_perplexity=None)
+    _, first, second, *_ = table(tiny_log, tmp_path)["rows"]
+    assert "validation_perplexity" not in first
+    assert second["validation_perplexity"] == 200.0
+
+
 def test_a_single_seed_has_no_standard_error_and_the_table_is_json(
     trained: list[tuple[int, int]], tiny_log: EventLog, tmp_path: Path
 ) -> None:

@@ -18,7 +18,8 @@ def test_variants_change_what_their_names_say() -> None:
     found = configs()
     for name in VARIANTS:
         tower, _, option = name.partition(", ")
-        assert found[name].model.tower == tower
+        assert found[name].model.tower == ("gru" if tower == "best" else tower)
+        assert found[name].training.train_on_validation == ("validation" in option)
         if "=" in option:
             assert found[name].model.tower_options == option
     assert found["gru, two layers, 20 epochs (best)"] == preset("best")

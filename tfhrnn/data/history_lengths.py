@@ -45,15 +45,18 @@ def training_users(
 ) -> npt.NDArray[np.int64]:
     """The users to train on: the training part, within the configured percentiles.
 
+    With `train_on_validation` the validation users are among them.
+
     Args:
       log: the events.
       parts: `[users]` of `Part` values.
-      config: its two percentiles are read.
+      config: its two percentiles and `train_on_validation` are read.
 
     Returns:
       User indices in the log's order.
     """
-    users = np.flatnonzero(parts == Part.TRAIN)
+    trained = [Part.TRAIN, Part.VALIDATION] if config.train_on_validation else [Part.TRAIN]
+    users = np.flatnonzero(np.isin(parts, trained))
     return users[
         within_percentiles(
             np.diff(log.offsets)[users],

@@ -152,9 +152,10 @@ def train_one(log: EventLog, config: Config, path: Path, extra: Extra | None = N
     assert recommender.run is not None and recommender.model is not None
     test = recommender.run.users(log, Part.TEST)
     epochs = recommender.run.epochs()
+    watched = epochs["val_perplexity"] if epochs["val_perplexity"].dtype.is_numeric() else None
     record = {
         **figures(judge(recommender.model, log, test, recommender.config)),
-        "validation_perplexity": float(epochs["val_perplexity"].cast(float).to_numpy().min()),
+        "validation_perplexity": None if watched is None else float(watched.to_numpy().min()),
         "epochs": len(epochs),
         "seconds_per_epoch": float(np.median(epochs["seconds"].to_numpy())),
         "parameters": int(sum(np.prod(v.shape) for v in recommender.model.trainable_variables)),
@@ -193,8 +194,10 @@ def _row(name: str, records: list[dict[str, Any]]) -> dict[str, Any]:
     for key in extras[0]:
         if all(key in one for one in extras):
             row[key] = float(np.mean([one[key] for one in extras]))
+    watched = [record["validation_perplexity"] for record in records]
+    if None not in watched:  # else the validation users were trained on
+        row["validation_perplexity"] = float(np.mean(watched))
     return row | {
-        "validation_perplexity": float(np.mean([r["validation_perplexity"] for r in records])),
         "epochs": float(np.mean([r["epochs"] for r in records])),
         "seconds_per_epoch": float(np.median([r["seconds_per_epoch"] for r in records])),
         "parameters": records[0]["parameters"],

@@ -2,7 +2,8 @@
 
 Without levels a model hears no gap at all, neither as a level nor as a number. Rows for the choices
 inside a tower follow: the HGRU whose user state is read at every step, the GRU and TCN side by side
-instead of stacked, and the preset as it stands, with two layers.
+instead of stacked, and the preset as it stands, with two layers, also trained on the validation
+users once they have said for how many epochs.
 """
 
 from __future__ import annotations
@@ -28,6 +29,7 @@ VARIANTS: dict[str, dict[str, object]] = {
     "hgru, propagation=all": {**SETTINGS["hgru"], "tower_options": "propagation=all"},
     "rnn_tcn, combine=parallel": {**SETTINGS["rnn_tcn"], "tower_options": "combine=parallel"},
     "gru, two layers, 20 epochs (best)": {},
+    "best, trained on the validation users too": {"train_on_validation": True},
 }
 
 
