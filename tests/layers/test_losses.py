@@ -209,6 +209,46 @@ def test_low_precision_inputs_sum_in_float32(dtype: tf.DType) -> None:
     np.testing.assert_allclose(found, chunked_cross_entropy(**given)[1], atol=0.15)
 
 
+@pytest.mark.parametrize("mode", MODES)
+@pytest.mark.parametrize(("dtype", "tolerance"), [(tf.float16, 0.01), (tf.bfloat16, 0.1)])
+@pytest.mark.parametrize("share", [0.0, 0.1])
+def test_a_step_of_small_weight_keeps_its_slopes_in_half_precision(
+    dtype: tf.DType, tolerance: float, mode: str, share: float
+) -> None:
+    given = world(10)
+    bias = given["bias"].numpy()
+    bias[10] = -60.0  # an item that no softmax reaches: only those who meet it move its row
+    items = given["targets"].items.numpy() % 10
+    items[3, :, 0] = 10
+    steps = 2.0 ** np.array([0, -10, -20, -30])
+    given |= {
+        "bias": tf.constant(bias),
+        "targets": Targets(tf.constant(items), tf.ones([LANES, WINDOW], tf.int32)),
+        "weight": tf.constant(np.tile(steps[:, None], WINDOW), tf.float32),
+        **{
+            name: tf.cast(tf.cast(given[name], dtype), tf.float32) for name in ("hidden", "weights")
+        },
+    }
+    _, slopes = smoothed(given, share)
+    scale = 2.0**15 / 6  # a loss scale over the weight of all
+
+    def judged(leaves: list[Any]) -> Any:
+        with tf.GradientTape() as tape:
+            tape.watch(leaves)
+            low = {**given, "hidden": tf.cast(leaves[0], dtype), "weights": leaves[1]}
+            total, _ = chunked_cross_entropy(**low, label_smoothing=share)
+            total *= scale
+        return tape.gradient(total, leaves)
+
+    hidden, weights = MODES[mode](judged)([given["hidden"], given["weights"]])
+    for lane in range(LANES):
+        wanted = scale * slopes["hidden"][lane]
+        np.testing.assert_allclose(hidden[lane], wanted, atol=tolerance * np.abs(wanted).max())
+    for item in range(ITEMS):
+        wanted = scale * slopes["weights"][item]
+        np.testing.assert_allclose(weights[item], wanted, atol=tolerance * np.abs(wanted).max())
+
+
 def test_graph_mode_with_unknown_lanes_agrees() -> None:
     given = world(4)
 

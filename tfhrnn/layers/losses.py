@@ -200,14 +200,16 @@ def chunked_cross_entropy(
             label_smoothing=label_smoothing,
         )
         return total, cut.joined(nats)
-    matrix, weights = weights, tf.cast(weights, hidden.dtype)
     bias = tf.cast(bias, tf.float32)
     beta = tf.constant(0.0) if seen_bias is None else tf.cast(seen_bias, tf.float32)
+    # A small weight is 0 in float16: slopes go there as they are and are weighed afterwards.
+    weigh_late = hidden.dtype == tf.float16
 
     @tf.custom_gradient
     def entropy(
-        hidden: tf.Tensor, weights: tf.Tensor, bias: tf.Tensor, beta: tf.Tensor
+        hidden: tf.Tensor, matrix: tf.Tensor, bias: tf.Tensor, beta: tf.Tensor
     ) -> tuple[tuple[tf.Tensor, tf.Tensor], Callable[..., tuple[tf.Tensor, ...]]]:
+        weights = tf.cast(matrix, hidden.dtype)
         size = _lanes_at_once(hidden)
         groups = (hidden.shape[0] or tf.shape(hidden)[0]) // size
 
@@ -239,10 +241,14 @@ def chunked_cross_entropy(
                 tf.stack([rows, columns], axis=-1),
                 share * factor,
             )
-            low = tf.cast(slope, hidden.dtype)
+            unweighted = tf.math.divide_no_nan(slope, factor) if weigh_late else slope
+            low = tf.cast(unweighted, hidden.dtype)
             slopes = slopes.write(i, tf.reshape(tf.matmul(low, weights), tf.shape(hidden_)))
             flat = tf.reshape(hidden_, [-1, tf.shape(hidden)[2]])
-            d_weights += tf.cast(tf.matmul(low, flat, transpose_a=True), tf.float32)
+            if weigh_late:
+                d_weights += tf.matmul(slope, tf.cast(flat, tf.float32), transpose_a=True)
+            else:
+                d_weights += tf.cast(tf.matmul(low, flat, transpose_a=True), tf.float32)
             d_bias += tf.reduce_sum(slope, axis=0)
             if mask is not None:
                 d_beta_ = _slope_of_beta(slope, mask, betas[i])
@@ -271,9 +277,10 @@ def chunked_cross_entropy(
 
         def backward(upstream: tf.Tensor, _: tf.Tensor) -> tuple[tf.Tensor, ...]:
             # A loss scale over a small weight is past float16's range; its products are not.
+            each = upstream * weight[..., tf.newaxis] if weigh_late else upstream
             return (
-                tf.cast(tf.cast(d_hidden, tf.float32) * upstream, hidden.dtype),
-                tf.cast(d_weights * upstream, weights.dtype),
+                tf.cast(tf.cast(d_hidden, tf.float32) * each, hidden.dtype),
+                tf.cast(d_weights * upstream, matrix.dtype),
                 d_bias * upstream,
                 tf.reshape(d_beta, tf.shape(beta)) * upstream,
             )
@@ -283,7 +290,7 @@ def chunked_cross_entropy(
 
     total, nats = entropy(hidden, weights, bias, beta)
     if label_smoothing:
-        means = _mean_scores(hidden, matrix, bias, stays, beta)
+        means = _mean_scores(hidden, weights, bias, stays, beta)
         total -= label_smoothing * tf.reduce_sum(means * tf.stop_gradient(weight))
     return total, tf.stop_gradient(nats)
 
