@@ -1,19 +1,33 @@
-"""What there is to choose from: presets, towers, losses and settings, a line each."""
+"""What there is to choose from: presets, towers, losses and settings, a line each.
+
+TensorFlow is loaded by `choices` alone, so that the command line's help does without.
+"""
 
 from __future__ import annotations
 
 import re
-from typing import Any
+from typing import Any, Literal, get_args, get_origin, get_type_hints
 
 from tfhrnn.config import ModelConfig, TrainingConfig
-from tfhrnn.layers.sampled_losses import LOSSES
-from tfhrnn.layers.towers import TOWERS
 from tfhrnn.personalize import HYPERPARAMETERS
 from tfhrnn.presets import PRESET_LINES, PRESETS
 
 
+def names(config: type) -> dict[str, tuple[str, ...]]:
+    """Each setting of a configuration that takes one of a few names, to those.
+
+    >>> names(TrainingConfig)["schedule"]
+    ('cosine', 'plateau', 'constant')
+    """
+    hints = get_type_hints(config).items()
+    return {name: get_args(kind) for name, kind in hints if get_origin(kind) is Literal}
+
+
 def choices() -> dict[str, dict[str, str]]:
     """Kind of choice to name to one line of what it is."""
+    from tfhrnn.layers.sampled_losses import LOSSES
+    from tfhrnn.layers.towers import TOWERS
+
     changes = {
         name: ", ".join(f"{key}={value}" for key, value in settings.items()) or "the defaults"
         for name, settings in PRESETS.items()
@@ -36,8 +50,12 @@ def _first_line(documented: Any) -> str:
 
 
 def _attributes(config: type) -> dict[str, str]:
-    """Each field's sentence from a configuration's docstring, with its default."""
+    """Each field's sentence from a configuration's docstring, with its names and its default."""
     text = (config.__doc__ or "").partition("Attributes:")[2]
     found = re.findall(r"^ {6}(\w+): (.+?)(?=^ {6}\w+: |\Z)", text, re.M | re.S)
     defaults = vars(config())
-    return {name: f"{' '.join(line.split())} Default {defaults[name]}." for name, line in found}
+    one_of = {name: f" One of {', '.join(given)}." for name, given in names(config).items()}
+    return {
+        name: f"{' '.join(line.split())}{one_of.get(name, '')} Default {defaults[name]}."
+        for name, line in found
+    }

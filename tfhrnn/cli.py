@@ -9,11 +9,13 @@ from __future__ import annotations
 import argparse
 import os
 import sys
+import textwrap
 from collections.abc import Sequence
 from typing import NoReturn
 
 import tfhrnn
-from tfhrnn.config import LOSS_NAMES, PRESETS, RETRIEVAL_NAMES, STRATEGY_NAMES, TOWER_NAMES
+from tfhrnn.choices import names
+from tfhrnn.config import PRESETS, RETRIEVAL_NAMES, STRATEGY_NAMES, ModelConfig, TrainingConfig
 from tfhrnn.errors import TfhrnnError
 
 
@@ -63,7 +65,7 @@ def build_parser() -> argparse.ArgumentParser:
     )
     quick.add_argument("--serve", action="store_true", help="leave the embedded server running")
     quick.add_argument("--port", type=int, default=8501, help="of the server (default 8501)")
-    _training_arguments(quick)
+    _training_arguments(quick, ModelConfig, TrainingConfig)
 
     prepare = command(
         "prepare",
@@ -130,7 +132,7 @@ def build_parser() -> argparse.ArgumentParser:
     train.add_argument(
         "--split-seed", type=int, default=0, help="of the split into users (default 0)"
     )
-    _training_arguments(train)
+    _training_arguments(train, ModelConfig, TrainingConfig)
 
     update = command(
         "update",
@@ -153,7 +155,7 @@ def build_parser() -> argparse.ArgumentParser:
     )
     update.add_argument("--out", required=True, metavar="DIR", help="the new run's folder")
     update.add_argument("--resume", action="store_true", help="go on after the last whole epoch")
-    _training_arguments(update)
+    _training_arguments(update, TrainingConfig)
 
     evaluate = command(
         "evaluate",
@@ -215,8 +217,8 @@ def build_parser() -> argparse.ArgumentParser:
     experiment = command(
         "experiment", "run one of the experiments of the README", "experiment ablation --seeds 3"
     )
-    names = "ablation cold-start copy inputs losses mix repeats towers update".split()
-    experiment.add_argument("name", choices=names)
+    experiments = "ablation cold-start copy inputs losses mix repeats towers update".split()
+    experiment.add_argument("name", choices=experiments)
     experiment.add_argument("--source", default="auto", help="where MovieLens 100K comes from")
     experiment.add_argument("--seeds", type=int, default=3, help="how many (default 3)")
     experiment.add_argument(
@@ -269,17 +271,24 @@ def _reading_arguments(parser: argparse.ArgumentParser) -> None:
     )
 
 
-def _training_arguments(parser: argparse.ArgumentParser) -> None:
+def _training_arguments(parser: argparse.ArgumentParser, *configs: type) -> None:
+    """Settings and the seed; the help names what settings of `configs` take."""
     parser.add_argument(
         "--set",
         metavar="KEY=VALUE",
         action="append",
         default=[],
-        help="change a setting, such as units=64; "
-        f"tower is one of {', '.join(TOWER_NAMES)}; loss one of {', '.join(LOSS_NAMES)}; "
-        "`python -m tfhrnn list` tells them all",
+        help="change a setting, such as units=64; `python -m tfhrnn list` tells them all",
     )
     parser.add_argument("--seed", type=int, help="of weights, order and dropout (default 0)")
+    named = {name: given for config in configs for name, given in names(config).items()}
+    lines = [
+        textwrap.fill(
+            ", ".join(given), 79, initial_indent=f"  {name:16}", subsequent_indent=" " * 18
+        )
+        for name, given in named.items()
+    ]
+    parser.epilog = "\n".join(["settings that take a name:", *lines, "", parser.epilog or ""])
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
