@@ -18,6 +18,7 @@ from tfhrnn.cli import build_parser
 from tfhrnn.config import preset
 from tfhrnn.errors import ConfigError, RunError
 from tfhrnn.experiments import ablation as ladder
+from tfhrnn.experiments import copy as memory
 
 
 def console() -> tuple[Console, StringIO]:
@@ -170,3 +171,28 @@ def test_an_experiment_of_no_seeds_or_jobs_is_refused(option: str) -> None:
     words = ["experiment", "ablation", option, "0"]
     with pytest.raises(ConfigError, match=f"{option}: got 0, expected 1 or more"):
         commands._experiment(build_parser().parse_args(words), console()[0])
+
+
+def test_parts_of_an_experiment_are_asked_for_where_it_leaves_the_choice(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: dict[str, Any] = {}
+
+    def run(
+        log: None, out: Path, *, seeds: int, jobs: int, say: Any, towers: Any, distances: Any
+    ) -> dict[str, Any]:
+        asked.update(log=log, towers=towers, distances=distances)
+        return {"rows": [{"name": "gru", "accuracy_10": 0.5, "updates_10": 1200}], "protocol": {}}
+
+    monkeypatch.setattr(memory, "run", run)
+    monkeypatch.setattr(commands, "start_tensorflow", lambda: None)
+    words = ["experiment", "copy", "--out", str(tmp_path), "--distances", "10,100"]
+    screen, said = console()
+    commands._experiment(build_parser().parse_args([*words, "--towers", "gru,tcn"]), screen)
+    assert asked == {"log": None, "towers": ["gru", "tcn"], "distances": [10, 100]}
+    assert "copy, 3 seeds" in said.getvalue() and "1,200" in said.getvalue()
+    with pytest.raises(ConfigError, match="--distances: got '10,x', expected numbers"):
+        commands._experiment(build_parser().parse_args([*words[:-1], "10,x"]), screen)
+    with pytest.raises(ConfigError, match="--towers: the experiment ablation has no such choice"):
+        words = ["experiment", "ablation", "--towers", "gru"]
+        commands._experiment(build_parser().parse_args(words), screen)

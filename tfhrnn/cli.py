@@ -225,6 +225,12 @@ def build_parser() -> argparse.ArgumentParser:
         "--jobs", type=int, default=1, help="trainings side by side, a process of one thread each"
     )
     experiment.add_argument(
+        "--towers", metavar="NAME,...", help="copy: only these towers (default: all)"
+    )
+    experiment.add_argument(
+        "--distances", metavar="D,...", help="copy: only these distances (default: 10,100,1000)"
+    )
+    experiment.add_argument(
         "--out",
         default="experiments",
         metavar="DIR",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import importlib
+import inspect
 import json
 from collections.abc import Iterable
 from pathlib import Path
@@ -389,6 +390,7 @@ def _experiment(arguments: argparse.Namespace, console: Console) -> dict[str, An
             raise ConfigError(f"--{option}: got {got}, expected 1 or more")
     start_tensorflow()
     experiment = importlib.import_module(f"tfhrnn.experiments.{arguments.name.replace('-', '_')}")
+    chosen = _chosen_parts(arguments, experiment)
 
     out = Path(arguments.out)
     log = None
@@ -401,11 +403,28 @@ def _experiment(arguments: argparse.Namespace, console: Console) -> dict[str, An
         seeds=arguments.seeds,
         jobs=arguments.jobs,
         say=lambda line: console.print(line, highlight=False, soft_wrap=True),
+        **chosen,
     )
     protocol = f", protocol {found['protocol']['hash']}" if log is not None else ""
     title = f"{arguments.name if log is None else log.name}, {arguments.seeds} seeds{protocol}"
     print_experiment(found["rows"], title, console)
     return found
+
+
+def _chosen_parts(arguments: argparse.Namespace, experiment: Any) -> dict[str, list[Any]]:
+    """Towers and distances that were asked for, where the experiment leaves the choice."""
+    chosen: dict[str, list[Any]] = {}
+    for option, kind in (("towers", str), ("distances", int)):
+        text = getattr(arguments, option)
+        if text is None:
+            continue
+        if option not in inspect.signature(experiment.run).parameters:
+            raise ConfigError(f"--{option}: the experiment {arguments.name} has no such choice")
+        try:
+            chosen[option] = [kind(part) for part in text.split(",")]
+        except ValueError:
+            raise ConfigError(f"--{option}: got {text!r}, expected numbers, a,b,c") from None
+    return chosen
 
 
 def _features(

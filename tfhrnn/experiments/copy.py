@@ -1,135 +1,141 @@
 """A memory test: copy the item shown D events ago, in an earlier session, where a level asks.
 
 The paper claims that recurrent models carry what they saw over many events, and that control
-signals tell them when it matters (section 2). Here a user reads a few random items; the gap after
-one of them, of level `MARK`, ends its session; D − 1 further items of later sessions follow; the
-last gap, of level `ASK`, asks for the item before the mark. Chance is one over the items. Training
-draws distances up to D, half of them D itself.
+signals tell them when it matters (section 2). `tfhrnn.experiments.copy_task` has the task. Training
+draws distances up to D, half of them D itself, until the running accuracy at D is `ENOUGH` or
+`MOST_UPDATES` are made. A TCN is shown D alone: its weights at one distance are not those at
+another, so shorter ones teach it nothing, and beside them it did not learn D = 100. The event that
+asks is read in a window of its own, as in serving, so that all the answer knows of the others is in
+the carried state.
 """
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from pathlib import Path
-from typing import Any, Final, NamedTuple
+from typing import Any, Final
 
 import numpy as np
-import numpy.typing as npt
 import tensorflow as tf
 
 from tfhrnn.config import SEQUENCE_TOWER_NAMES
-from tfhrnn.data.files import whole_file
-from tfhrnn.errors import RunError
+from tfhrnn.errors import ConfigError, RunError
+from tfhrnn.experiments.copy_task import ITEMS, LANES, LEAD, START, Sample, curriculum, sample
+from tfhrnn.experiments.results import Record, Task, gather, write_record
 from tfhrnn.layers.control import Control
 from tfhrnn.layers.towers import tower
 
 NEEDS_LOG: Final = False
 DISTANCES: Final = (10, 100, 1000)
-ITEMS: Final = 16
-LEAD: Final = 3  # events before the marked one, so that it is not the first
-MARK, ASK, START = 2, 3, 4
-UNITS, LANES = 48, 32
-_ENOUGH: Final = 0.998  # of the running accuracy at D, where training stops
-
-# What sees D events back, for towers whose memory is bounded by construction.
-_OPTIONS: Final[dict[str, Callable[[int], dict[str, Any]]]] = {
-    "tcn": lambda d: {"blocks": max(2, int(np.ceil(np.log2((d + 4) / 4 + 1))))},
-    "rnn_tcn": lambda d: {"blocks": max(2, int(np.ceil(np.log2((d + 4) / 4 + 1))))},
-    "transformer": lambda d: {"context": d + 4, "layers": 1},
-    "linear_recurrence": lambda d: {"layers": 1},
-}
+JUDGED: Final = 512  # sequences
+ENOUGH: Final = 0.998
+MOST_UPDATES: Final = {10: 3000, 100: 3000, 1000: 1200}
 
 
-class Sample(NamedTuple):
-    """Sequences of one length; the last step asks.
+@dataclasses.dataclass(frozen=True)
+class Training:
+    """Settings of one training, stored with its result.
 
     Attributes:
-      item: `[lanes, window]` int32.
-      level: `[lanes, window]` int32.
-      reset: `[lanes, window]` float32.
-      wanted: `[lanes]` int32, the item that is asked for.
+      tower: its name.
+      distance: D.
+      levels: whether it hears the levels.
+      seed: of weights and draws.
+      units: width of the tower and of the item embeddings.
+      learning_rate: of Adam.
+      most_updates: after which it ends, whatever it has learned.
     """
 
-    item: npt.NDArray[np.int32]
-    level: npt.NDArray[np.int32]
-    reset: npt.NDArray[np.float32]
-    wanted: npt.NDArray[np.int32]
+    tower: str
+    distance: int
+    levels: bool = True
+    seed: int = 0
+    units: int = 48
+    learning_rate: float = 3e-3
+    most_updates: int = 3000
+
+    @property
+    def name(self) -> str:
+        """Of its row."""
+        return self.tower if self.levels else f"{self.tower}, without levels"
+
+    @property
+    def options(self) -> dict[str, Any]:
+        """The tower's own: what lets one of bounded memory see D events back."""
+        if self.tower in ("tcn", "rnn_tcn"):
+            return {"blocks": blocks_around(self.distance)}
+        if self.tower == "transformer":
+            return {"context": self.distance + LEAD + 1}
+        return {}
+
+    @property
+    def shorter(self) -> float:
+        """Share of the draws that are of shorter distances."""
+        return 0.0 if self.tower == "tcn" else 0.5
+
+    def settings(self) -> Record:
+        """All that a result depends on."""
+        own = {"options": self.options, "shorter": self.shorter}
+        task = {"items": ITEMS, "lead": LEAD, "lanes": LANES, "enough": ENOUGH, "judged": JUDGED}
+        return {**dataclasses.asdict(self), **own, **task}
 
 
-def sample(rng: np.random.Generator, distance: int, lanes: int, longest: int) -> Sample:
-    """Draws sequences that ask for the item `distance` events ago.
+def blocks_around(distance: int) -> int:
+    """Residual blocks of a TCN whose receptive field is at least twice the distance.
 
-    Args:
-      rng: draws.
-      distance: steps from the marked event to the target, at least 2.
-      lanes: how many.
-      longest: the window is that of this distance; shorter ones are led by blank steps that the
-        reset after them forgets.
+    Most paths through dilated convolutions end near the middle of the receptive field (Luo et al.
+    2016, "effective receptive field"): at its far edge there is a single one, which is not found.
+
+    >>> [blocks_around(distance) for distance in (10, 100, 1000)]
+    [3, 6, 9]
     """
-    window, length = LEAD + longest, LEAD + distance
-    item = rng.integers(ITEMS, size=(lanes, window)).astype(np.int32)
-    # Sessions of a dozen events in between; neither mark nor ask.
-    level = (rng.random((lanes, window)) < 1 / 12).astype(np.int32)
-    reset = np.zeros((lanes, window), np.float32)
-    begin = window - length
-    reset[:, begin] = 1
-    marked = window - distance
-    level[:, marked] = MARK
-    level[:, -1] = ASK
-    return Sample(item, level, reset, item[:, marked].copy())
+    # With kernels of 3 the field is 1 + 4 (2^blocks − 1).
+    return int(np.ceil(np.log2(distance / 2 + 1)))
 
 
 class _Copier(tf.keras.Model):
     """Item and level embeddings, a tower, and a score an item at the last step."""
 
-    def __init__(self, name: str, distance: int, *, levels: bool, seed: int) -> None:
+    def __init__(self, training: Training) -> None:
         super().__init__()
-        options = _OPTIONS.get(name, lambda d: {})(distance)
-        self.tower = tower(name, units=UNITS, seed=seed, **options)
+        units, seed = training.units, training.seed
+        self.tower = tower(training.tower, units=units, seed=seed, **training.options)
         start = tf.keras.initializers.RandomNormal(stddev=0.5, seed=seed)
-        self.items = tf.keras.layers.Embedding(ITEMS, UNITS, embeddings_initializer=start)
+        self.items = tf.keras.layers.Embedding(ITEMS, units, embeddings_initializer=start)
         self.levels = tf.keras.layers.Embedding(START + 1, 8, embeddings_initializer=start)
         self.scores = tf.keras.layers.Dense(
             ITEMS, kernel_initializer=tf.keras.initializers.GlorotUniform(seed=seed)
         )
-        self.hears_levels = levels
+        self.hears_levels = training.levels
 
     def call(self, drawn: Sample, training: bool = False) -> tf.Tensor:
         """`[lanes, items]` scores of what is asked for."""
         level = drawn.level if self.hears_levels else tf.zeros_like(drawn.level)
         x = tf.concat([self.items(drawn.item), self.levels(level)], axis=-1)
+        told = Control(drawn.reset, level)
         state = self.tower.initial_state(drawn.item.shape[0])
-        y, _ = self.tower(x, Control(drawn.reset, level), state, training=training)
+        # A graph leaves out what the asking step does not need: of a transformer's attention that
+        # is all but one query, where the whole would fill gigabytes at D = 1,000.
+        for window in (slice(None, -1), slice(-1, None)):
+            part = Control(*(column[:, window] for column in told))
+            y, state = self.tower(x[:, window], part, state, training=training)
         return self.scores(y[:, -1])
 
 
-def train_and_judge(
-    name: str,
-    distance: int,
-    *,
-    levels: bool = True,
-    seed: int = 0,
-    updates: int = 3000,
-    seconds: float = 600.0,
-) -> dict[str, Any]:
+def train_and_judge(training: Training) -> Record:
     """Trains one tower at one distance.
 
-    Args:
-      name: of the tower.
-      distance: D.
-      levels: whether it hears the levels.
-      seed: of weights and draws.
-      updates: at most.
-      seconds: at most.
-
     Returns:
-      `accuracy` on 512 new sequences of distance D, `updates` and `seconds` that it took.
+      `accuracy` on `JUDGED` new sequences of distance D, `updates` and `seconds` that it took.
     """
+    seed, distance = training.seed, training.distance
     tf.keras.utils.set_random_seed(seed)
-    model = _Copier(name, distance, levels=levels, seed=seed)
-    optimizer = tf.keras.optimizers.Adam(3e-3, clipnorm=1.0)
+    model = _Copier(training)
+    optimizer = tf.keras.optimizers.Adam(training.learning_rate, clipnorm=1.0)
     entropy = tf.keras.losses.SparseCategoricalCrossentropy(from_logits=True)
 
     @tf.function(reduce_retracing=True)
@@ -138,65 +144,131 @@ def train_and_judge(
             scores = model(drawn, training=True)
             loss = entropy(drawn.wanted, scores)
         optimizer.minimize(loss, model.trainable_variables, tape=tape)
-        best = tf.argmax(scores, axis=1, output_type=tf.int32)
-        return tf.reduce_mean(tf.cast(best == drawn.wanted, tf.float32))
+        return _share_right(scores, drawn)
+
+    @tf.function
+    def judge(drawn: Sample) -> tf.Tensor:
+        return _share_right(model(drawn), drawn)
 
     begun, done, running = time.monotonic(), 0, 0.0
     rng = np.random.default_rng([seed, distance])
-    for drawn, whole in _curriculum(rng, distance):
+    for drawn, whole in curriculum(rng, distance, shorter=training.shorter):
         right = float(update(Sample(*map(tf.constant, drawn))))
         done += 1
         if whole:
             running = 0.9 * running + 0.1 * right
-        if running > _ENOUGH or done >= updates or time.monotonic() - begun > seconds:
+        if running > ENOUGH or done >= training.most_updates:
             break
-    right = 0.0
     judged = np.random.default_rng([seed, distance, 1])
-    for _ in range(512 // LANES):
-        drawn = sample(judged, distance, LANES, distance)
-        scores = model(Sample(*map(tf.constant, drawn)))
-        right += float(np.mean(np.argmax(scores, axis=1) == drawn.wanted)) / (512 // LANES)
-    return {"accuracy": right, "updates": done, "seconds": time.monotonic() - begun}
+    rights = [
+        float(judge(Sample(*map(tf.constant, sample(judged, distance, LANES, distance)))))
+        for _ in range(JUDGED // LANES)
+    ]
+    seconds = time.monotonic() - begun
+    return {"accuracy": float(np.mean(rights)), "updates": done, "seconds": seconds}
 
 
-def _curriculum(rng: np.random.Generator, distance: int) -> Iterator[tuple[Sample, bool]]:
-    """Half of the draws at D, half at shorter distances, even in the logarithm."""
-    longest = [int(n) for n in 2.0 ** np.arange(2, 20) if n < distance] + [distance]
-    while True:
-        whole = rng.random() < 0.5
-        drawn = distance if whole else int(np.exp(rng.uniform(np.log(2), np.log(distance))))
-        # A few window lengths only, so that few graphs are traced.
-        window = next(length for length in longest if length >= drawn)
-        yield sample(rng, drawn, LANES, window), whole
+def _share_right(scores: tf.Tensor, drawn: Sample) -> tf.Tensor:
+    best = tf.argmax(scores, axis=1, output_type=tf.int32)
+    return tf.reduce_mean(tf.cast(best == drawn.wanted, tf.float32))
 
 
 def run(
-    log: None, out: Path, *, seeds: int = 3, jobs: int = 1, say: Callable[[str], None] = print
-) -> dict[str, Any]:
-    """The table of accuracies, a row a tower, resumable like `run_all`.
+    log: None,
+    out: Path,
+    *,
+    seeds: int = 3,
+    jobs: int = 1,
+    say: Callable[[str], None] = print,
+    towers: Sequence[str] = SEQUENCE_TOWER_NAMES,
+    distances: Sequence[int] = DISTANCES,
+) -> Record:
+    """The table of accuracies, a row a tower.
+
+    Args:
+      log: not read; the sequences are drawn.
+      out: folder of results; see `tfhrnn.experiments.results`.
+      seeds: how many, from 0.
+      jobs: trainings side by side.
+      say: is told of each result.
+      towers: which; with `gru` comes the one that does not hear the levels.
+      distances: which of `DISTANCES`.
+
+    Returns:
+      `rows` (name, and for each distance the means over seeds of accuracy, updates and seconds, the
+      accuracy of each seed, and the tower's own options) and `protocol`, which is of all rows.
 
     Raises:
-      RunError: more than one job is asked for.
+      ConfigError: no such tower or distance.
+      RunError: `out` holds results of other settings.
     """
-    if jobs > 1:
-        raise RunError(f"copy: got {jobs} jobs, expected 1: its trainings share the cores already")
+    _require_known("towers", towers, SEQUENCE_TOWER_NAMES)
+    _require_known("distances", distances, DISTANCES)
     out.mkdir(parents=True, exist_ok=True)
-    rows = []
-    for name, levels in [*((name, True) for name in SEQUENCE_TOWER_NAMES), ("gru", False)]:
-        shown = name if levels else f"{name}, without levels"
-        row: dict[str, Any] = {"name": shown, "seeds": seeds}
-        for distance in DISTANCES:
-            found = []
-            for seed in range(seeds):
-                path = out / f"{name}-{'with' if levels else 'without'}-{distance}-{seed}.json"
-                if not path.is_file():
-                    record = train_and_judge(name, distance, levels=levels, seed=seed)
-                    with whole_file(path) as temporary:
-                        temporary.write_text(json.dumps(record))
-                found.append(json.loads(path.read_text()))
-                say(f"seed {seed}, {shown}, D = {distance}: {found[-1]['accuracy']:.3f}")
-            row[f"accuracy_{distance}"] = float(np.mean([one["accuracy"] for one in found]))
-            row[f"seconds_{distance}"] = float(np.mean([one["seconds"] for one in found]))
-        rows.append(row)
-    protocol = {"items": ITEMS, "lead": LEAD, "distances": list(DISTANCES), "judged": 512}
-    return {"rows": rows, "protocol": protocol}
+    rows = [(name, True) for name in SEQUENCE_TOWER_NAMES if name in towers]
+    rows += [("gru", False)] if "gru" in towers else []
+    asked = [
+        Training(name, distance, levels, seed, most_updates=MOST_UPDATES[distance])
+        for seed in range(seeds)
+        for distance in sorted(set(distances))  # what is soon done comes first
+        for name, levels in rows
+    ]
+    tasks = {training: _task(training, out) for training in asked}
+    found = gather(tasks, jobs=jobs, say=lambda training, record: say(_line(training, record)))
+    own = ("tower", "distance", "levels", "seed", "most_updates", "options", "shorter")
+    shared = {name: value for name, value in asked[0].settings().items() if name not in own}
+    chosen = sorted(set(distances))
+    updates = {str(distance): MOST_UPDATES[distance] for distance in chosen}
+    return {
+        "rows": [
+            # In the order asked, not in that of the jobs' ends.
+            _row({t: found[t] for t in asked if (t.tower, t.levels) == row})
+            for row in rows
+        ],
+        "protocol": {**shared, "distances": chosen, "most_updates": updates},
+    }
+
+
+def _require_known(what: str, asked: Sequence[object], known: Sequence[object]) -> None:
+    for one in asked:
+        if one not in known:
+            raise ConfigError(f"{what}: got {one}, expected some of {', '.join(map(str, known))}")
+
+
+def _task(training: Training, out: Path) -> Task:
+    heard = "with" if training.levels else "without"
+    name = f"{training.tower}-{heard}-{training.distance}-{training.seed}.json"
+    return Task(out / name, partial(_read, training), _train, (training, out / name))
+
+
+def _train(training: Training, path: Path) -> None:
+    write_record(path, {**train_and_judge(training), "settings": training.settings()})
+
+
+def _read(training: Training, path: Path) -> Record:
+    record: Record = json.loads(path.read_text())
+    if record.get("settings") != training.settings():
+        raise RunError(f"{path}: got a result of other settings; remove it or choose another --out")
+    return record
+
+
+def _line(training: Training, record: Record) -> str:
+    return (
+        f"seed {training.seed}, {training.name}, D = {training.distance:,}: "
+        f"{record['accuracy']:.3f} after {record['updates']:,} updates, {record['seconds']:.0f} s"
+    )
+
+
+def _row(found: Mapping[Training, Record]) -> Record:
+    """A tower's row, of its trainings at all distances and seeds, these in order."""
+    first = next(iter(found))
+    row: Record = {"name": first.name, "seeds": len({training.seed for training in found})}
+    for distance in dict.fromkeys(training.distance for training in found):
+        there = {t: record for t, record in found.items() if t.distance == distance}
+        for figure in ("accuracy", "updates", "seconds"):
+            mean = np.mean([record[figure] for record in there.values()])
+            row[f"{figure}_{distance}"] = float(mean)
+        row[f"accuracies_{distance}"] = [record["accuracy"] for record in there.values()]
+        row[f"options_{distance}"] = next(iter(there)).options
+    row["shorter"] = first.shorter
+    return row

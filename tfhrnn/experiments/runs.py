@@ -1,8 +1,7 @@
-"""Trains and judges named configurations over several seeds, resumably, and gathers a table.
+"""Trains and judges named configurations over several seeds and gathers a table.
 
-Each result is one JSON file, written when it is whole; what is done is read back, so a stopped
-experiment goes on where it was. Several can be trained side by side, each in a process of one
-thread, which gets more out of a few cores than one training does.
+Each result is one file of `tfhrnn.experiments.results`, so a stopped experiment goes on where it
+was, and several can be trained side by side.
 """
 
 from __future__ import annotations
@@ -10,10 +9,9 @@ from __future__ import annotations
 import dataclasses
 import json
 import math
-import multiprocessing
 import shutil
 from collections.abc import Callable, Mapping
-from concurrent.futures import ProcessPoolExecutor, as_completed
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -21,13 +19,12 @@ import numpy as np
 
 from tfhrnn.config import Config
 from tfhrnn.data.event_log import EventLog
-from tfhrnn.data.files import whole_file
 from tfhrnn.data.split import Part, protocol_of, split_users
 from tfhrnn.errors import RunError
 from tfhrnn.evaluation.evaluate import figures, judge, judge_popularity
+from tfhrnn.experiments.results import Task, gather, write_record
 from tfhrnn.protocol import Protocol, require_same
 from tfhrnn.recommender import HRNNRecommender
-from tfhrnn.startup import start_worker
 
 Extra = Callable[[HRNNRecommender, EventLog], dict[str, float]]
 
@@ -65,27 +62,16 @@ def run_all(
     """
     out.mkdir(parents=True, exist_ok=True)
     popularity, protocol = _popularity(log)
-    tasks = {
-        (seed, name): (
-            config.with_settings({"seed": seed}),
-            out / f"{index:02d}-seed-{seed}.json",
-        )
-        for seed in range(seeds)
-        for index, (name, config) in enumerate(configs.items())
-    }
-    # Records that cannot be used are found before hours of training, not after.
-    found = {
-        task: read_record(path, config, protocol)
-        for task, (config, path) in tasks.items()
-        if path.is_file()
-    }
-    for task in found:
-        say(_line(task, found[task]))
-    missing = {task: given for task, given in tasks.items() if task not in found}
-    for task in _train_all(log, missing, jobs, extra):
-        config, path = tasks[task]
-        found[task] = read_record(path, config, protocol)
-        say(_line(task, found[task]))
+    tasks = {}
+    for seed in range(seeds):
+        for index, (name, config) in enumerate(configs.items()):
+            asked, path = (
+                config.with_settings({"seed": seed}),
+                out / f"{index:02d}-seed-{seed}.json",
+            )
+            read = partial(read_record, config=asked, protocol=protocol)
+            tasks[seed, name] = Task(path, read, _train, (log.directory, asked, path, extra))
+    found = gather(tasks, jobs=jobs, say=lambda task, record: say(_line(task, record)))
     rows: list[dict[str, Any]] = [{"name": "popularity", "seeds": 1, **popularity}]
     rows += [_row(name, [found[seed, name] for seed in range(seeds)]) for name in configs]
     return {"rows": rows, "protocol": protocol.to_dict()}
@@ -110,36 +96,7 @@ def read_record(path: Path, config: Config, protocol: Protocol) -> dict[str, Any
     return record
 
 
-def _train_all(
-    log: EventLog,
-    tasks: Mapping[tuple[int, str], tuple[Config, Path]],
-    jobs: int,
-    extra: Extra | None,
-) -> Any:
-    """Trains each task and yields it when its result stands."""
-    if jobs == 1 or len(tasks) < 2:
-        for task, (config, path) in tasks.items():
-            train_one(log, config, path, extra)
-            yield task
-        return
-    spawn = multiprocessing.get_context("spawn")  # TensorFlow does not survive a fork
-    with ProcessPoolExecutor(jobs, mp_context=spawn, initializer=start_worker) as pool:
-        running = {
-            pool.submit(_train_in_process, log.directory, config, path, extra): task
-            for task, (config, path) in tasks.items()
-        }
-        try:
-            for future in as_completed(running):
-                future.result()
-                yield running[future]
-        except BaseException:
-            pool.shutdown(wait=False, cancel_futures=True)
-            raise
-
-
-def _train_in_process(
-    directory: Path, config: Config, path: Path, extra: Extra | None = None
-) -> None:
+def _train(directory: Path, config: Config, path: Path, extra: Extra | None) -> None:
     train_one(EventLog.open(directory), config, path, extra)
 
 
@@ -164,8 +121,7 @@ def train_one(log: EventLog, config: Config, path: Path, extra: Extra | None = N
         "config": dataclasses.asdict(config),
         "protocol": recommender.run.protocol(log).to_dict(),
     }
-    with whole_file(path) as temporary:
-        temporary.write_text(json.dumps(record, indent=2) + "\n")
+    write_record(path, record)
     shutil.rmtree(run, ignore_errors=True)
 
 

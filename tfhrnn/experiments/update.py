@@ -24,11 +24,11 @@ import polars as pl
 from tfhrnn.config import Config, preset
 from tfhrnn.data.append import event_chunks, recoded, rows_before, table_like
 from tfhrnn.data.event_log import EventLog, write_event_log
-from tfhrnn.data.files import whole_file
 from tfhrnn.data.grown_facts import grown_facts, new_to_training
 from tfhrnn.data.split import Part
 from tfhrnn.errors import RunError
 from tfhrnn.evaluation.evaluate import figures, judge
+from tfhrnn.experiments.results import write_record
 from tfhrnn.experiments.runs import read_record
 from tfhrnn.growth import carry_over
 from tfhrnn.models.hrnn import HRNN
@@ -155,8 +155,7 @@ def train_and_judge(
         "config": dataclasses.asdict(config),
         "protocol": protocol.to_dict(),
     }
-    with whole_file(path) as temporary:
-        temporary.write_text(json.dumps(record, indent=2) + "\n")
+    write_record(path, record)
     shutil.rmtree(place, ignore_errors=True)
     shutil.rmtree(place.with_name(place.name + "-data"), ignore_errors=True)
 
