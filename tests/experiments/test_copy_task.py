@@ -24,13 +24,21 @@ def test_the_item_asked_for_stands_before_the_only_mark(
         assert drawn.wanted[lane] == drawn.item[lane, marked]
         assert drawn.level[lane, -1] == ASK
         (begin,) = np.flatnonzero(drawn.reset[lane])
-        assert begin == extra <= marked
+        assert 1 <= marked - begin <= LEAD
 
 
 def test_items_are_even_so_that_chance_is_one_over_their_number() -> None:
     drawn = sample(np.random.default_rng(0), 10, 4000, 10)
     shares = np.bincount(drawn.wanted, minlength=ITEMS) / 4000
     np.testing.assert_allclose(shares, 1 / ITEMS, atol=0.02)
+
+
+def test_the_place_after_the_first_event_does_not_tell_the_marked_one() -> None:
+    drawn = sample(np.random.default_rng(0), 5, 4000, 5)
+    leads = LEAD - np.argmax(drawn.reset, axis=1)  # the marked one stands at step LEAD
+    # 250 each; the binomial's standard deviation is 15.
+    assert np.abs(np.bincount(leads, minlength=LEAD + 1)[1:] - 250).max() < 75
+    assert leads.min() == 1 and leads.max() == LEAD
 
 
 def test_half_of_what_is_drawn_in_training_is_of_the_whole_distance() -> None:

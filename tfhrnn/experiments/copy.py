@@ -69,7 +69,7 @@ class Training:
         if self.tower in ("tcn", "rnn_tcn"):
             return {"blocks": blocks_around(self.distance)}
         if self.tower == "transformer":
-            return {"context": self.distance + LEAD + 1}
+            return {"context": self.distance + LEAD}
         return {}
 
     @property

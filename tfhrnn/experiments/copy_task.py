@@ -1,8 +1,9 @@
 """What the memory test draws: sequences that ask for the item shown D events ago.
 
-A user reads `LEAD` random items and a marked one: the gap after it, of level `MARK`, ends its
+A user reads some random items and a marked one: the gap after it, of level `MARK`, ends its
 session. D − 1 further items of later sessions follow; the last gap, of level `ASK`, asks for the
-marked item. Chance is one over `ITEMS`.
+marked item. How many items stand before the marked one is drawn from 1 to `LEAD`, or its place
+from the user's first would tell it without any level. Chance is one over `ITEMS`.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 ITEMS: Final = 16
-LEAD: Final = 3  # events before the marked one, so that it is not the first
+LEAD: Final = 16
 MARK, ASK, START = 2, 3, 4
 LANES: Final = 32
 
@@ -42,17 +43,16 @@ def sample(rng: np.random.Generator, distance: int, lanes: int, longest: int) ->
       rng: draws.
       distance: steps from the marked event to the target, at least 2.
       lanes: how many.
-      longest: the window is that of this distance; shorter ones are led by blank steps that the
-        reset after them forgets.
+      longest: the window is that of this distance and the longest lead; shorter ones come after
+        blank steps that the reset at the user's first event forgets.
     """
-    window, length = LEAD + longest, LEAD + distance
+    window = LEAD + longest
     item = rng.integers(ITEMS, size=(lanes, window)).astype(np.int32)
     # Sessions of a dozen events in between; neither mark nor ask.
     level = (rng.random((lanes, window)) < 1 / 12).astype(np.int32)
     reset = np.zeros((lanes, window), np.float32)
-    begin = window - length
-    reset[:, begin] = 1
     marked = window - distance
+    reset[np.arange(lanes), marked - rng.integers(1, LEAD + 1, size=lanes)] = 1
     level[:, marked] = MARK
     level[:, -1] = ASK
     return Sample(item, level, reset, item[:, marked].copy())
