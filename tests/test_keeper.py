@@ -85,7 +85,7 @@ def test_resuming_puts_back_weights_moments_draws_and_the_table(
     variables = [[v.numpy() for v in k.model.optimizer.variables] for k in (again, first)]
     assert same(*variables) and int(again.model.optimizer.iterations) == 2
     assert (int(again.best_epoch), float(again.best_value)) == (1, 5.0)
-    assert again.perplexities == first.perplexities == [7.0, 5.0]
+    assert again.watched == first.watched == [7.0, 5.0]
     # Dropout goes on with the draws that come next, and so the third epochs are one.
     for keeper in (first, again):
         epoch(keeper, 2, 6.0)
@@ -121,7 +121,7 @@ def test_an_epoch_whose_checkpoint_is_not_whole_has_not_been(
     assert again.resume() == 1
     assert same(again.model.get_weights(), weights)
     assert (int(again.best_epoch), float(again.best_value)) == (0, 7.0)
-    assert again.perplexities == [7.0]
+    assert again.watched == [7.0]
     epoch(again, 1, 5.0)
     assert [row["epoch"] for row in table(again)] == ["1", "2"]
     assert begin(tmp_path / "run", seed=2).resume() == 2
@@ -142,6 +142,18 @@ def test_the_best_epochs_weights_are_kept_and_the_first_of_equals(tmp_path: Path
     assert same(kept(keeper), judged[1])
 
 
+def test_a_ranking_losss_epochs_are_judged_by_their_ndcg(tmp_path: Path) -> None:
+    keeper = begin(tmp_path / "run", loss="bpr_max", patience=2)
+    judged = [
+        epoch(keeper, number, 5.0 - number, val_ndcg=ndcg)
+        for number, ndcg in enumerate([0.1, 0.3, 0.2])
+    ]
+    assert int(keeper.best_epoch) == 1 and same(kept(keeper), judged[1])
+    assert not keeper.exhausted
+    epoch(keeper, 3, 1.0, val_ndcg=0.25)
+    assert keeper.exhausted  # whatever perplexity says
+
+
 def test_averages_are_judged_and_kept_and_raw_weights_trained(tmp_path: Path) -> None:
     keeper = begin(tmp_path / "run", ema_decay=0.5)
     plain = begin(tmp_path / "plain")
@@ -158,7 +170,7 @@ def test_without_a_validation_the_training_figure_is_watched(tmp_path: Path) -> 
     keeper.model.train_on_batch(INPUTS, tf.ones([8, 2]))
     raw = keeper.model.get_weights()
     keeper.on_epoch_end(0, {"loss": 1.0, "perplexity": 4.0})
-    assert float(keeper.best_value) == 4.0 and keeper.perplexities == [4.0]
+    assert float(keeper.best_value) == 4.0 and keeper.watched == [4.0]
     # Averages are kept though nothing was judged.
     assert same(keeper.model.get_weights(), raw) and not same(kept(keeper), raw)
 
@@ -251,7 +263,7 @@ def test_judged_starting_values_are_to_be_beaten(tmp_path: Path) -> None:
     better = epoch(keeper, 1, 4.5)
     assert same(kept(keeper), better)
     again = begin(tmp_path / "run", seed=1)
-    assert again.resume() == 2 and again.perplexities == [5.0, 5.5, 4.5]
+    assert again.resume() == 2 and again.watched == [5.0, 5.5, 4.5]
 
 
 def test_a_checkpoint_of_another_model_is_refused(tmp_path: Path) -> None:

@@ -25,7 +25,7 @@ def test_a_constant_rate_stays_after_its_warm_up() -> None:
 
 
 @pytest.mark.parametrize(
-    ("perplexities", "patience", "wanted"),
+    ("watched", "patience", "wanted"),
     [
         ([], 1, 0),
         ([5.0], 1, 0),
@@ -36,15 +36,15 @@ def test_a_constant_rate_stays_after_its_warm_up() -> None:
         ([5.0, 6.0, 6.0, 6.0, 6.0], 3, 1),
     ],
 )
-def test_plateaus_are_counted(perplexities: list[float], patience: int, wanted: int) -> None:
-    assert plateaus(perplexities, patience) == wanted
+def test_plateaus_are_counted(watched: list[float], patience: int, wanted: int) -> None:
+    assert plateaus(watched, patience) == wanted
 
 
 def test_the_rate_is_cut_at_each_plateau_and_never_rises() -> None:
     config = TrainingConfig(
         epochs=8, learning_rate=1.0, schedule="plateau", plateau_patience=2, plateau_factor=0.5
     )
-    perplexities = [5.0, 6.0, 7.0, 4.0, 4.5, 4.4, 3.0, 3.0]
-    rates = [learning_rate(config, epoch, perplexities[:epoch]) for epoch in range(8)]
+    watched = [5.0, 6.0, 7.0, 4.0, 4.5, 4.4, 3.0, 3.0]
+    rates = [learning_rate(config, epoch, watched[:epoch]) for epoch in range(8)]
     # Half at first; cut after the third and the sixth epoch.
     assert rates == [0.5, 1, 1, 0.5, 0.5, 0.5, 0.25, 0.25]

@@ -14,6 +14,8 @@ from tfhrnn.config import TrainingConfig, preset
 from tfhrnn.data.event_log import EventLog
 from tfhrnn.data.facts import training_facts
 from tfhrnn.data.split import Part, split_users
+from tfhrnn.evaluation.evaluate import judge
+from tfhrnn.evaluation.metrics import ndcg
 from tfhrnn.keeper import COLUMNS
 from tfhrnn.run_folder import RunFolder
 from tfhrnn.training import build_optimizer, build_windows, load_model, train
@@ -108,8 +110,13 @@ def test_metrics_have_a_row_an_epoch_and_the_best_weights_are_used(
     found = run.epochs()
     assert tuple(found.columns) == COLUMNS and found["epoch"].to_list() == [1, 2, 3]
     given = build_windows(run.config, tiny_log, watched, training=False)
-    value = model.evaluate(given.dataset(), verbose=0, return_dict=True)["perplexity"]
-    assert value == pytest.approx(found["val_perplexity"].to_numpy().min(), rel=1e-5)
+    value = model.evaluate(given.dataset(), verbose=0, return_dict=True)
+    best = found.sort("val_perplexity").row(0, named=True)
+    assert value["perplexity"] == pytest.approx(best["val_perplexity"], rel=1e-5)
+    judged = judge(model, tiny_log, watched, run.config)
+    wanted = ndcg(judged["rank"].to_numpy(), 10)
+    assert 0 < wanted == pytest.approx(value["ndcg"], rel=1e-5)
+    assert best["val_ndcg"] == pytest.approx(wanted, rel=1e-5)
     assert any(run.tensorboard.rglob("events*"))
 
 

@@ -188,11 +188,13 @@ def _trained(run: RunFolder, out: str, console: Console) -> dict[str, Any]:
         return {"run": out, "epochs": []}
     # Without validation users (too few, or trained on) training perplexity is watched.
     validated = epochs["val_perplexity"].dtype.is_numeric()
-    watched = "val_perplexity" if validated else "perplexity"
-    best = epochs.sort(watched, nulls_last=True).row(0, named=True)
+    name = run.config.training.watched if validated else "perplexity"
+    watched = f"val_{name}" if validated else name
+    best = epochs.sort(watched, descending=name == "ndcg", nulls_last=True).row(0, named=True)
     console.print(
         f"run: {out} (best epoch {best['epoch']} of {epochs['epoch'].to_list()[-1]}, "
-        f"{'validation' if validated else 'training'} perplexity {best[watched]:.1f})\n"
+        f"{'validation' if validated else 'training'} "
+        f"{'NDCG@10' if name == 'ndcg' else 'perplexity'} {best[watched]:.4g})\n"
         f"{following}",
         highlight=False,
         soft_wrap=True,

@@ -25,6 +25,8 @@ TOWER_NAMES: tuple[str, ...] = get_args(TowerName)
 SEQUENCE_TOWER_NAMES = tuple(name for name in TOWER_NAMES if name != "last_item")
 LossName = Literal["full_softmax", "sampled_softmax", "in_batch", "bpr_max", "gbce"]
 LOSS_NAMES: tuple[str, ...] = get_args(LossName)
+# Their scores are no log-probabilities, not even nearly: epochs are judged by how items are ranked.
+RANKING_LOSSES: tuple[str, ...] = ("bpr_max",)
 RatingTraining = Literal["none", "joint", "detached"]
 StrategyName = Literal["one_device", "mirrored", "multi_worker", "tpu"]
 STRATEGY_NAMES: tuple[str, ...] = get_args(StrategyName)
@@ -216,7 +218,8 @@ class TrainingConfig:
         instead of the raw ones; 0 for none.
       weight_decay: AdamW's decay, on matrices only.
       clip_norm: largest norm of all gradients together; 0 does not clip.
-      patience: epochs without a better validation perplexity before training stops.
+      patience: epochs without a better validation perplexity (with "bpr_max", NDCG@10) before
+        training stops.
       shuffle_ties: draw the order within equal timestamps anew each epoch.
       tied_targets: most items of a tied step's remaining set that share the target; 1 for the next
         item alone.
@@ -325,6 +328,11 @@ class TrainingConfig:
             "shares in [0, 1], the first not above the second",
         )
         _check(self.seed >= 0, "seed", self.seed, "0 or a positive whole number")
+
+    @property
+    def watched(self) -> str:
+        """What the validation users judge epochs by: "perplexity", or "ndcg" of ranking losses."""
+        return "ndcg" if self.loss in RANKING_LOSSES else "perplexity"
 
 
 @dataclass(frozen=True)

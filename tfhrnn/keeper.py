@@ -2,8 +2,9 @@
 
 After each epoch the whole state is kept (weights, optimizer, random generators, the best so far),
 so that a killed run resumes at the last whole epoch and ends at the weights of an undisturbed one.
-The best weights are those of the epoch with the best validation perplexity, a mean over all
-validation targets; averaged ones where `ema_decay` is set.
+The best weights are those of the epoch with the best validation perplexity, or NDCG where the loss
+ranks (`TrainingConfig.watched`), over all validation targets; averaged ones where `ema_decay` is
+set.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ from __future__ import annotations
 import csv
 import math
 import time
+from collections.abc import Mapping
 from typing import Any
 
 import tensorflow as tf
@@ -25,7 +27,7 @@ from tfhrnn.weight_average import WeightAverage
 
 # rmse stands only where the model has a ranking head.
 COLUMNS = (
-    *("epoch", "loss", "perplexity", "rmse", "val_loss", "val_perplexity", "val_rmse"),
+    *("epoch", "loss", "perplexity", "rmse", "val_loss", "val_perplexity", "val_ndcg", "val_rmse"),
     *("learning_rate", "seconds"),
 )
 
@@ -93,7 +95,7 @@ class Keeper(tf.keras.callbacks.Callback):
     def on_epoch_begin(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
         """Sets the epoch's learning rate."""
         self.started = time.monotonic()
-        self.rate = learning_rate(self.config, epoch, self.perplexities)
+        self.rate = learning_rate(self.config, epoch, self.watched)
         self.model.optimizer.learning_rate.assign(self.rate)
 
     def on_test_begin(self, logs: dict[str, Any] | None = None) -> None:
@@ -104,12 +106,13 @@ class Keeper(tf.keras.callbacks.Callback):
     def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
         """Keeps the epoch: best weights, the row, then the checkpoint that makes both count."""
         logs = logs or {}
-        value = float(logs.get("val_perplexity", logs["perplexity"]))
-        if not math.isfinite(value):
+        perplexity = float(logs.get("val_perplexity", logs["perplexity"]))
+        if not math.isfinite(perplexity):
             raise RunError(
-                f"epoch {epoch + 1}: got perplexity {value}, expected a finite one; "
+                f"epoch {epoch + 1}: got perplexity {perplexity}, expected a finite one; "
                 "try a lower learning_rate"
             )
+        value = self._watched(logs)
         if value < float(self.best_value):
             self.best_value.assign(value)
             self.best_epoch.assign(epoch)
@@ -132,9 +135,16 @@ class Keeper(tf.keras.callbacks.Callback):
             self.model.stop_training = True
 
     @property
-    def perplexities(self) -> list[float]:
-        """The watched figure of each epoch so far."""
-        return [float(row["val_perplexity"] or row["perplexity"]) for row in self.rows]
+    def watched(self) -> list[float]:
+        """The watched figure of each epoch so far, the lower the better."""
+        return [self._watched(row) for row in self.rows]
+
+    def _watched(self, row: Mapping[str, Any]) -> float:
+        if row.get("val_perplexity", "") == "":  # no validation users
+            return float(row["perplexity"])
+        if self.config.watched == "ndcg":
+            return -float(row["val_ndcg"])
+        return float(row["val_perplexity"])
 
     def keep_start(self, judged: dict[str, float] | None = None) -> None:
         """Keeps the starting values as the best weights.
@@ -148,9 +158,9 @@ class Keeper(tf.keras.callbacks.Callback):
         if judged is None:
             self._write_rows()
             return
-        self.best_value.assign(judged["perplexity"])
-        row = {f"val_{name}": value for name, value in judged.items()}
+        row: dict[str, Any] = {f"val_{name}": value for name, value in judged.items()}
         row |= {"epoch": 0, "learning_rate": 0.0, "seconds": 0.0}
+        self.best_value.assign(self._watched(row))
         self.rows = [{name: row.get(name, "") for name in COLUMNS}]
 
     @property
@@ -158,7 +168,7 @@ class Keeper(tf.keras.callbacks.Callback):
         """Whether the last epoch is one too many without a better one."""
         if self.config.schedule != "plateau":
             return False
-        patience, values = self.config.plateau_patience, self.perplexities
+        patience, values = self.config.plateau_patience, self.watched
         return plateaus(values, patience) > plateaus(values[:-1], patience)
 
     def _go_back(self) -> None:

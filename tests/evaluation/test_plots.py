@@ -76,7 +76,7 @@ def test_learning_shows_both_curves_and_marks_the_best_epoch() -> None:
     curves = {str(line.get_label()): np.asarray(line.get_ydata()) for line in upper.lines}
     np.testing.assert_array_equal(curves["validation"], [800, 200, 210])
     np.testing.assert_array_equal(curves["train (with dropout)"], [900, 300, 150])
-    assert curves["best: 200.0 after epoch 2"] == [200]
+    assert curves["lowest: 200.0 after epoch 2"] == [200]
     assert upper.get_yscale() == "log"  # 900 is more than 3 × 150
     assert {"200", "500"} <= set(tick_labels(upper, "y"))
     np.testing.assert_array_equal(np.asarray(lower.lines[0].get_ydata()), [0.004] * 3)

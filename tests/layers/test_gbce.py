@@ -47,7 +47,7 @@ def test_at_zero_it_is_binary_cross_entropy() -> None:
     found = loss.token_losses(scores([[1], [2], [3]], target, drawn, np.zeros((3, 4))))
     labels = np.eye(1, 5).repeat(3, axis=0)
     every = np.concatenate([target, drawn], axis=1)
-    wanted = tf.keras.losses.binary_crossentropy(labels, every, from_logits=True)
+    wanted = 5 * tf.keras.losses.binary_crossentropy(labels, every, from_logits=True)  # a mean
     np.testing.assert_allclose(found, wanted, rtol=1e-5)
 
 
@@ -59,10 +59,10 @@ def test_calibration_weighs_the_target_by_beta(t: float, beta: float) -> None:
     loss = GBCE(COUNTS, negatives=4, calibration=t)
     drawn, hits = [[0.3, -1.0, 2.0, 0.3]], [[False, True, False, False]]
     found = loss.token_losses(scores([[7, 9]], [[1.0, -0.5]], drawn, hits))
-    # Two targets share the first term; the hit is left out; five is n + 1 all the same.
+    # Two targets share the first term; the hit is left out.
     won = beta * (log_sigmoid(1.0) + log_sigmoid(-0.5)) / 2
     lost = log_sigmoid([-0.3, -2.0, -0.3]).sum()
-    assert float(found[0]) == pytest.approx(-(won + lost) / 5, rel=1e-5)
+    assert float(found[0]) == pytest.approx(-(won + lost), rel=1e-5)
 
 
 @pytest.mark.parametrize("t", [0.0, 0.5, 1.0])

@@ -67,7 +67,7 @@ def plot_learning(metrics: pl.DataFrame) -> Figure:
     upper.plot(epoch, held_out, "o-", ms=2.5, color=_BLUES[0], label="validation")
     if np.isfinite(held_out).any():
         best = int(np.nanargmin(held_out))
-        label = f"best: {held_out[best]:,.1f} after epoch {epoch[best]:g}"
+        label = f"lowest: {held_out[best]:,.1f} after epoch {epoch[best]:g}"
         upper.axvline(epoch[best], color=_RUST, lw=1, ls=(0, (4, 3)))
         upper.plot(epoch[best], held_out[best], "o", ms=6, color=_RUST, label=label)
     known = np.concatenate([train, held_out])

@@ -22,8 +22,13 @@ from tfhrnn.recommender import HRNNRecommender
 # Losses that draw negatives take one target a step.
 COMMON: dict[str, object] = {"layers": 1, "epochs": 14, "tied_targets": 1}
 # Score regularisation pulls to 0 what starts at the log of an item's share, and the bias of seen
-# items with it: at 1 BPR-max learns nothing here, at 0.01 half.
-OPTIONS: dict[str, str] = {"bpr_max": "regularization=0"}
+# items with it: at 1 BPR-max learns nothing here, at 0.01 half. Drawn by popularity, negatives take
+# popularity out of its order of items, which even draws keep.
+OPTIONS: dict[str, str] = {
+    "sampled_softmax": "negatives=1024",
+    "bpr_max": "negatives=1024,sampler=uniform,regularization=0",
+    "gbce": "negatives=1024",
+}
 
 
 def configs() -> dict[str, Config]:

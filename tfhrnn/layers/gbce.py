@@ -1,8 +1,11 @@
 """Generalised binary cross-entropy: each item by itself, next or not, without overconfidence.
 
-−(β log σ(s_t) + Σ_j log(1 − σ(s_j))) / (n + 1), over n negatives j. Few negatives make the next
-item look likely; β = α (t (1 − 1/α) + 1/α), α = n / (items − 1), takes that back: t = 0 is plain
-binary cross-entropy, with t = 1 σ(s_j) is the probability that j is next.
+−(β log σ(s_t) + Σ_j log(1 − σ(s_j))), over n negatives j. Few negatives make the next item look
+likely; β = α (t (1 − 1/α) + 1/α), α = n / (items − 1), takes that back: t = 0 is plain binary
+cross-entropy, with t = 1 σ(s_j) is the probability that j is next.
+
+The paper divides by n + 1. Here that is left out: it would make the gradients of rare items as
+small as the constant that Adam adds to its divisor, and so keep them from learning.
 
 For any t, with even draws, the least expected loss lies at σ(s_j) / (1 − σ(s_j)) =
 (β · items / n) · p_j / (1 − p_j): a softmax of the scores is the items' odds, normalised, which for
@@ -22,9 +25,9 @@ from tfhrnn.layers.shared_negatives import Scores, SharedNegatives
 class GBCE(SharedNegatives):
     """Binary cross-entropy on the target and on drawn items.
 
-    Accidental hits are left out of the sum exactly; it is divided by n + 1 all the same. Where tied
-    items share the target the first term is the mean of theirs. The calibration is proved for even
-    draws; under another sampler items drawn often score lower than they should.
+    Accidental hits are left out of the sum exactly. Where tied items share the target the first
+    term is the mean of theirs. The calibration is proved for even draws; under another sampler
+    items drawn often score lower than they should.
 
     Args:
       item_counts: `[items]` training events of each item.
@@ -67,4 +70,4 @@ class GBCE(SharedNegatives):
         """The loss of each token, `[tokens]`."""
         won = tf.reduce_sum(scores.own.share * tf.math.log_sigmoid(scores.target), axis=1)
         lost = tf.where(scores.hits, 0.0, tf.math.log_sigmoid(-scores.drawn))
-        return -(self.beta * won + tf.reduce_sum(lost, axis=1)) / (self.negatives + 1)
+        return -(self.beta * won + tf.reduce_sum(lost, axis=1))

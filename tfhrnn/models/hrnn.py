@@ -51,6 +51,18 @@ class Perplexity(tf.keras.metrics.Mean):
         return tf.exp(super().result())
 
 
+class NDCG(tf.keras.metrics.Mean):
+    """NDCG@10 with a target a step: the mean of 1 / log2(rank + 2), 0 from rank 10 on."""
+
+    def update_state(
+        self, ranks: tf.Tensor, sample_weight: tf.Tensor | None = None
+    ) -> tf.Operation:
+        """Counts `[...]` int32 ranks with `[...]` weights."""
+        place = tf.cast(ranks, tf.float32) + 2.0
+        gain = tf.where(ranks < 10, tf.math.log(2.0) / tf.math.log(place), 0.0)
+        return super().update_state(gain, sample_weight=sample_weight)
+
+
 class HRNN(tfrs.models.Model):
     """Hierarchical recurrent recommender with meta data.
 
@@ -233,6 +245,9 @@ class HRNN(tfrs.models.Model):
         self._carried = lambda: carried
         self.loss_metric = tf.keras.metrics.Mean("loss")
         self.perplexity_metric = Perplexity("perplexity")
+        ndcg = NDCG("ndcg")  # not in checkpoints, which an earlier version may have written
+        self._ndcg = lambda: ndcg
+        self._evaluates = False
 
     @property
     def carried(self) -> list[tf.Variable]:
@@ -243,7 +258,18 @@ class HRNN(tfrs.models.Model):
     def metrics(self) -> list[tf.keras.metrics.Metric]:
         """Means over an epoch's targets, reset at each epoch and before each validation."""
         own = [self.loss_metric, self.perplexity_metric]
-        return own if self.rating_task is None else [*own, self.rating_task.rmse]
+        if self.rating_task is not None:
+            own.append(self.rating_task.rmse)
+        # In training nobody ranks the whole catalogue, and Keras wants a step to give all there is.
+        return [*own, self._ndcg()] if self._evaluates else own
+
+    def evaluate(self, *args: Any, **options: Any) -> Any:
+        """As in Keras, with `ndcg` (at 10) beside the other metrics."""
+        self._evaluates = True
+        try:
+            return super().evaluate(*args, **options)
+        finally:
+            self._evaluates = False
 
     def hidden(
         self, event: Any, state: State, *, mix: tf.Tensor | None = None, training: bool = False
@@ -349,8 +375,9 @@ class HRNN(tfrs.models.Model):
                 seen_bias=seen_bias,
             )
         else:
-            log_p, _, hidden, state = self.judge_hidden(inputs, tuple(self.carried))
+            log_p, ranks, hidden, state = self.judge_hidden(inputs, tuple(self.carried))
             nats, total = -log_p, -tf.reduce_sum(log_p * inputs.weight)
+            self._ndcg().update_state(ranks, sample_weight=inputs.weight)
         for variable, part in zip(self.carried, state, strict=True):
             variable.assign(tf.stop_gradient(tf.cast(part, variable.dtype)))
         for metric in (self.loss_metric, self.perplexity_metric):
