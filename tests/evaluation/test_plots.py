@@ -85,7 +85,7 @@ def test_learning_shows_both_curves_and_marks_the_best_epoch() -> None:
 
 def test_learning_needs_no_validation_and_one_epoch_is_enough() -> None:
     figure = plot_learning(metrics([50.0], [None]))
-    assert not any("best" in str(line.get_label()) for line in figure.axes[0].lines)
+    assert not any("lowest" in str(line.get_label()) for line in figure.axes[0].lines)
     assert figure.axes[0].get_yscale() == "linear"
     size(png(figure))
 
