@@ -22,8 +22,8 @@ from tfhrnn.config import (
     preset,
 )
 from tfhrnn.errors import ConfigError
-from tfhrnn.layers.sampled_losses import LOSSES
-from tfhrnn.layers.towers import TOWERS
+from tfhrnn.layers.sampled_losses import LOSSES, loss_options_of
+from tfhrnn.layers.towers import TOWERS, tower_options
 from tfhrnn.personalize import HYPERPARAMETERS
 
 
@@ -47,6 +47,7 @@ def test_a_setting_of_several_lines_is_joined_and_tells_its_default() -> None:
     *_, model, training, _ = choices().values()
     assert model["seen_items"].endswith("so that a served state has a bounded size. Default 512.")
     assert training["patience"].endswith("before training stops. Default 5.")
+    assert training["loss_options"].endswith(" Default nothing.")
 
 
 FREE_TEXT = {"tower_options", "loss_options", "negate_below"}
@@ -99,3 +100,23 @@ def test_help_comes_without_tensorflow() -> None:
     code = "import sys, tfhrnn.cli as c; c.build_parser(); sys.exit('tensorflow' in sys.modules)"
     root = Path(__file__).parents[1]
     subprocess.run([sys.executable, "-c", code], check=True, cwd=root, timeout=120)
+
+
+def test_towers_and_losses_tell_options_that_their_setting_takes() -> None:
+    _, of_towers, of_losses, *_ = choices().values()
+    for lines, read in ((of_towers, tower_options), (of_losses, loss_options_of)):
+        for name, line in lines.items():
+            _, _, own = line.partition(" Options: ")
+            # Defaults stated are options read, and a name that is not there is refused with them.
+            stated = own.removesuffix(".").replace(", ", ",").replace("=output_dropout", "=0.5")
+            assert len(read(name, stated)) == stated.count("=")
+            known = ", ".join(re.findall(r"(\w+)=", stated)) or "none"
+            with pytest.raises(ConfigError, match=re.escape(f"NAME=VALUE of: {known}")):
+                read(name, "no_such=1")
+    assert "Options" not in of_losses["in_batch"]  # it has none
+    # A model hands its towers that setting.
+    assert all("dropout=output_dropout" in line for line in of_towers.values())
+    assert (
+        "combine=stacked" in of_towers["rnn_tcn"]
+        and "negatives=512" in of_losses["sampled_softmax"]
+    )

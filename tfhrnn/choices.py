@@ -25,8 +25,7 @@ def names(config: type) -> dict[str, tuple[str, ...]]:
 
 def choices() -> dict[str, dict[str, str]]:
     """Kind of choice to name to one line of what it is."""
-    from tfhrnn.layers.sampled_losses import LOSSES
-    from tfhrnn.layers.towers import TOWERS
+    from tfhrnn.layers import sampled_losses, towers
 
     changes = {
         name: ", ".join(f"{key}={value}" for key, value in settings.items()) or "the defaults"
@@ -35,8 +34,8 @@ def choices() -> dict[str, dict[str, str]]:
     presets = {name: f"{PRESET_LINES[name]} ({changes[name]})" for name in PRESETS}
     return {
         "presets (--preset)": presets,
-        "towers (--set tower=NAME)": {name: _first_line(kind) for name, kind in TOWERS.items()},
-        "losses (--set loss=NAME)": {name: _first_line(kind) for name, kind in LOSSES.items()},
+        "towers (--set tower=NAME)": _built(towers.TOWERS, towers.COMMON, dropout="output_dropout"),
+        "losses (--set loss=NAME)": _built(sampled_losses.LOSSES, sampled_losses.COMMON),
         "model settings (--set NAME=VALUE)": _attributes(ModelConfig),
         "training settings (--set NAME=VALUE)": _attributes(TrainingConfig),
         "Amazon Personalize's names (--set NAME=VALUE)": {
@@ -45,8 +44,18 @@ def choices() -> dict[str, dict[str, str]]:
     }
 
 
-def _first_line(documented: Any) -> str:
-    return (documented.__doc__ or "").strip().splitlines()[0]
+def _built(kinds: dict[str, Any], taken: tuple[str, ...], **defaults: str) -> dict[str, str]:
+    """Each kind's first line, and the options of its own with their defaults, or those given."""
+    from tfhrnn.layers.options import options_of
+
+    lines = {}
+    for name, kind in kinds.items():
+        options = options_of(kind, taken)
+        own = ", ".join(f"{key}={defaults.get(key, value)}" for key, value in options.items())
+        lines[name] = (kind.__doc__ or "").strip().splitlines()[0]
+        if own:
+            lines[name] += f" Options: {own}."
+    return lines
 
 
 def _attributes(config: type) -> dict[str, str]:
@@ -55,7 +64,8 @@ def _attributes(config: type) -> dict[str, str]:
     found = re.findall(r"^ {6}(\w+): (.+?)(?=^ {6}\w+: |\Z)", text, re.M | re.S)
     defaults = vars(config())
     one_of = {name: f" One of {', '.join(given)}." for name, given in names(config).items()}
+    shown = {name: "nothing" if value == "" else value for name, value in defaults.items()}
     return {
-        name: f"{' '.join(line.split())}{one_of.get(name, '')} Default {defaults[name]}."
+        name: f"{' '.join(line.split())}{one_of.get(name, '')} Default {shown[name]}."
         for name, line in found
     }

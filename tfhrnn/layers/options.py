@@ -9,6 +9,20 @@ from typing import Any
 from tfhrnn.errors import ConfigError
 
 
+def options_of(build: Callable[..., Any], taken: Collection[str] = ()) -> dict[str, Any]:
+    """What a function takes beside `taken`, with its defaults; None is none.
+
+    >>> def build(units, *, heads=2, share=0.5, style="a", seed=None): ...
+    >>> options_of(build, ["style"])
+    {'heads': 2, 'share': 0.5}
+    """
+    return {
+        name: parameter.default
+        for name, parameter in inspect.signature(build).parameters.items()
+        if parameter.default not in (parameter.empty, None) and name not in taken
+    }
+
+
 def parse_options(
     owner: str, build: Callable[..., Any], text: str, *, taken: Collection[str] = ()
 ) -> dict[str, Any]:
@@ -30,12 +44,7 @@ def parse_options(
     >>> parse_options("x", build, "heads=4,share=.25", taken=["seed"])
     {'heads': 4, 'share': 0.25}
     """
-    parameters = inspect.signature(build).parameters.values()
-    known = {
-        parameter.name: parameter.default
-        for parameter in parameters
-        if parameter.default not in (parameter.empty, None) and parameter.name not in taken
-    }
+    known = options_of(build, taken)
     found: dict[str, Any] = {}
     for part in filter(None, (part.strip() for part in text.split(","))):
         name, equals, value = part.partition("=")

@@ -24,7 +24,7 @@ from tfhrnn.layers.losses import Targets, chunked_cross_entropy
 from tfhrnn.layers.options import parse_options
 from tfhrnn.layers.sampled_softmax import SampledSoftmax
 
-__all__ = ["LOSSES", "Loss", "make_loss"]
+__all__ = ["COMMON", "LOSSES", "Loss", "make_loss"]
 
 
 class Loss(Protocol):
@@ -74,6 +74,10 @@ LOSSES: dict[str, Callable[..., Loss]] = {
 }
 
 
+# What losses take from the training's own settings.
+COMMON = ("item_counts", "seed", "label_smoothing")
+
+
 def make_loss(
     name: str, *, item_counts: npt.NDArray[np.integer], seed: int = 0, **options: Any
 ) -> Loss:
@@ -112,6 +116,4 @@ def loss_options_of(name: str, text: str) -> dict[str, Any]:
     """
     if name not in LOSSES:
         raise ConfigError(f"no loss named {name!r}; there are: {', '.join(LOSSES)}")
-    # Label smoothing is a setting of its own.
-    taken = ("item_counts", "seed", "label_smoothing")
-    return parse_options(f"loss {name}", LOSSES[name], text, taken=taken)
+    return parse_options(f"loss {name}", LOSSES[name], text, taken=COMMON)

@@ -23,7 +23,7 @@ from tfhrnn.layers.rnn_tcn import RNNTCNTower
 from tfhrnn.layers.tcn import TCNTower
 from tfhrnn.layers.transformer import TransformerTower
 
-__all__ = ["TOWERS", "Control", "State", "Tower", "tower"]
+__all__ = ["COMMON", "TOWERS", "Control", "State", "Tower", "tower"]
 
 
 class Tower(Protocol):
@@ -58,7 +58,7 @@ TOWERS: dict[str, Any] = {
 
 # What every tower takes from the model's own settings. Its `dropout` may be stated: inside a deep
 # tower, the share that suits its outputs drops too much.
-_COMMON = ("units", "layers", "variational_dropout", "seed")
+COMMON = ("units", "layers", "variational_dropout", "seed")
 
 
 def tower(name: str, *, units: int, variational_dropout: bool = False, **options: Any) -> Any:
@@ -89,4 +89,4 @@ def tower_options(name: str, text: str) -> dict[str, Any]:
     """
     if name not in TOWERS:
         raise ConfigError(f"no tower named {name!r}; there are: {', '.join(TOWERS)}")
-    return parse_options(f"tower {name}", TOWERS[name], text, taken=_COMMON)
+    return parse_options(f"tower {name}", TOWERS[name], text, taken=COMMON)
