@@ -156,25 +156,6 @@ def test_a_preset_that_trains_nothing_goes_the_same_way(
     assert "popularity-count" in (tmp_path / "run" / "report" / "index.html").read_text()
 
 
-def test_titles_with_brackets_are_printed_as_they_are(
-    trained: HRNNRecommender,
-    run_folder: Path,
-    monkeypatch: pytest.MonkeyPatch,
-    capsys: pytest.CaptureFixture[str],
-) -> None:
-    def answer(*_: object, **__: object) -> pl.DataFrame:
-        row = {"rank": 1, "item": "[/x]", "title": "In [red] Paradise", "log_probability": -1.5}
-        return pl.DataFrame([{"user": "0", "level": 2, **row}])
-
-    monkeypatch.setattr(HRNNRecommender, "recommend", answer)
-    words = ["recommend", "--run", str(run_folder), "--history", "[/b],[bold]"]
-    assert cli.main(words[:3]) == 0
-    shown = capsys.readouterr().out
-    assert "[/x]" in shown and "In [red] Paradise" in shown
-    assert cli.main([*words[:3], "--history", ",[/b]"]) == 0
-    assert 'read as unknown items: "[/b]"' in capsys.readouterr().out
-
-
 @pytest.mark.parametrize(
     ("rows", "message"),
     [

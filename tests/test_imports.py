@@ -26,7 +26,7 @@ STAGES = (
     ("export", "evaluation", "answers", "model_card", "new_run", "updates"),
     ("recommender",),
     ("quickstart", "experiments", "choices"),
-    ("arguments", "commands", "cli", "__main__"),
+    ("arguments", "asking", "commands", "cli", "__main__"),
 )
 STAGE = {name: stage for stage, names in enumerate(STAGES) for name in names}
 SIBLINGS = {frozenset(("data", "layers"))}

@@ -6,21 +6,18 @@ import argparse
 import importlib
 import inspect
 import json
-from collections.abc import Iterable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-import polars as pl
 from rich.console import Console
 from rich.table import Table
 
 from tfhrnn.arguments import (
-    id_list,
     json_target,
     name_value_pairs,
     optional_path,
-    unix_seconds,
 )
+from tfhrnn.asking import rank, recommend
 from tfhrnn.config import preset
 from tfhrnn.data.event_log import EventLog, read_meta, write_event_log
 from tfhrnn.data.feature_choice import choose_features
@@ -41,8 +38,7 @@ from tfhrnn.personalize import own_names
 from tfhrnn.run_folder import RunFolder
 from tfhrnn.startup import start_tensorflow
 
-if TYPE_CHECKING:
-    from tfhrnn.recommender import HRNNRecommender
+_recommend, _rank = recommend, rank
 
 
 def run(arguments: argparse.Namespace) -> None:
@@ -271,87 +267,6 @@ def _evaluate(arguments: argparse.Namespace, console: Console) -> dict[str, Any]
     print_result(result, console)
     console.print(f"report: {report}", highlight=False, soft_wrap=True)
     return {**result, "report": str(report)}
-
-
-def _recommend(arguments: argparse.Namespace, console: Console) -> dict[str, Any]:
-    recommender, history, question = _question(arguments, console)
-    found = recommender.recommend(
-        [history],
-        k=arguments.k,
-        exclude_seen=arguments.exclude_seen,
-        rerank=arguments.rerank,
-        **question,
-    )
-    return _answers(found, recommender, history, console)
-
-
-def _rank(arguments: argparse.Namespace, console: Console) -> dict[str, Any]:
-    recommender, history, question = _question(arguments, console)
-    items = id_list(arguments.items, "--items")
-    found = recommender.rank([history], [items], **question)
-    return _answers(found, recommender, [*history, *items], console)
-
-
-def _question(
-    arguments: argparse.Namespace, console: Console
-) -> tuple[HRNNRecommender, list[str], dict[str, Any]]:
-    """The run, the history, and when and by whom is asked."""
-    RunFolder(arguments.run).require()
-    start_tensorflow()
-    from tfhrnn.recommender import HRNNRecommender
-
-    recommender = HRNNRecommender.load(arguments.run)
-    times = None
-    if arguments.times is not None:
-        times = [[unix_seconds(t) for t in id_list(arguments.times, "--times")]]
-    types = None
-    if arguments.event_types is not None:
-        types = [id_list(arguments.event_types, "--event-types", blanks=True)]
-        assert recommender.run is not None
-        if recommender.config.model.event_types:
-            known = {"", *recommender.run.facts.event_types}
-            others = [kind for kind in dict.fromkeys(types[0]) if kind not in known]
-            _say_unknown("among the event types, read as unknown", others, console)
-    question = {
-        "gap": arguments.gap,
-        "query_time": arguments.query_time,
-        "times": times,
-        "user_columns": {
-            name: [value] for name, value in name_value_pairs(arguments.user, "--user")
-        },
-        "event_types": types,
-    }
-    return recommender, id_list(arguments.history, "--history"), question
-
-
-def _answers(
-    found: pl.DataFrame, recommender: HRNNRecommender, asked: list[str], console: Console
-) -> dict[str, Any]:
-    """Prints the answers, and which of the ids asked about are unknown."""
-    unknown = [item for item in asked if recommender.catalogue.index_of(item) == 1]
-    _say_unknown("in the catalogue, read as unknown items", unknown, console)
-    level = int(found["level"][0]) if len(found) else None
-    table = Table(title=f"gap level {level}")
-    numbers = [name for name in ("log_probability", "feedback") if name in found.columns]
-    table.add_column("rank", justify="right")
-    table.add_column("item")
-    table.add_column("title")
-    for name in numbers:
-        table.add_column(name.replace("_", " "), justify="right")
-    for row in found.iter_rows(named=True):
-        table.add_row(
-            str(row["rank"]), row["item"], row["title"], *(f"{row[name]:.3f}" for name in numbers)
-        )
-    console.print(table)
-    finite = [pl.when(pl.col(n).is_finite()).then(pl.col(n)).alias(n) for n in numbers]  # for JSON
-    items = found.select("item", "title", *finite).to_dicts()
-    return {"level": level, "unknown": unknown, "items": items}
-
-
-def _say_unknown(what: str, found: Iterable[str], console: Console) -> None:
-    texts = ", ".join(json.dumps(text, ensure_ascii=False) for text in found)
-    if texts:
-        console.print(f"not {what}: {texts}", highlight=False, soft_wrap=True)
 
 
 def _export(arguments: argparse.Namespace, console: Console) -> dict[str, Any]:
