@@ -24,7 +24,7 @@ STAGES = (
     ("keeper",),
     ("training", "predictor", "growth"),
     ("export", "evaluation", "answers", "model_card", "new_run", "updates"),
-    ("recommender",),
+    ("recommender", "baselines"),
     ("quickstart", "experiments", "choices"),
     ("arguments", "asking", "commands", "cli", "__main__"),
 )

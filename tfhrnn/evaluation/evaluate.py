@@ -57,7 +57,7 @@ def judge(
             found[user] = stream[:, at : at + size]
             at += size
     judged = np.concatenate([found[int(user)] for user in users], axis=1)
-    return _targets(log, users, config.model.thresholds).with_columns(
+    return target_rows(log, users, config.model.thresholds).with_columns(
         log_p=pl.Series(judged[0]), rank=pl.Series(judged[1].astype(np.int64))
     )
 
@@ -101,7 +101,7 @@ def judge_popularity(
     counts = item_counts(log, counted) + 1.0
     rank = np.empty(len(counts), np.int64)
     rank[np.argsort(-counts, kind="stable")] = np.arange(len(counts))
-    targets = _targets(log, np.asarray(users, np.int64), thresholds)
+    targets = target_rows(log, np.asarray(users, np.int64), thresholds)
     column = targets["item"].to_numpy() - FIRST_ITEM
     log_p = np.log(counts / counts.sum())
     return targets.with_columns(log_p=pl.Series(log_p[column]), rank=pl.Series(rank[column]))
@@ -137,10 +137,15 @@ def figures_by_level(judged: pl.DataFrame, k: int = 10) -> list[dict[str, Any]]:
     ]
 
 
-def _targets(
+def target_rows(
     log: EventLog, users: npt.NDArray[np.integer], thresholds: tuple[int, ...]
 ) -> pl.DataFrame:
-    """User, position, item and level of every event of some users."""
+    """The rows of `judge` without what a model says: every event of some users is a target.
+
+    Returns:
+      A row a target, users in the order given and events in the log's: `user` (index), `position`
+      (from 0), `item` (index) and `level`.
+    """
     pieces = []
     for user in users.tolist():
         begin, end = int(log.offsets[user]), int(log.offsets[user + 1])

@@ -49,6 +49,26 @@ def mrr(ranks: Ints, k: int, weight: Floats | None = None) -> float:
     return float(np.average(np.where(ranks < k, 1 / (ranks + 1.0), 0.0), weights=weight))
 
 
+def rmse(predicted: Floats, feedback: Floats, weight: Floats | None = None) -> float:
+    """Root of the weighted mean squared difference.
+
+    >>> round(rmse(np.array([3.0, 5.0]), np.array([4.0, 3.0])), 6)
+    1.581139
+    """
+    error = np.asarray(predicted, np.float64) - np.asarray(feedback, np.float64)
+    return float(np.sqrt(np.average(error**2, weights=weight)))
+
+
+def mae(predicted: Floats, feedback: Floats, weight: Floats | None = None) -> float:
+    """Weighted mean of the absolute differences.
+
+    >>> mae(np.array([3.0, 5.0]), np.array([4.0, 3.0]))
+    1.5
+    """
+    error = np.asarray(predicted, np.float64) - np.asarray(feedback, np.float64)
+    return float(np.average(np.abs(error), weights=weight))
+
+
 def precision(scores: Floats, relevant: npt.NDArray[np.bool_], k: int) -> float:
     """Share of relevant ones among the k best, mean over the rows that have any.
 
