@@ -84,9 +84,9 @@ def test_the_prior_is_the_best_on_validation(tmp_path: Path) -> None:
     model = RecentPopularity(3).fit(log, train, validation)
     assert min(model.validation.values()) == model.validation[model.prior or 0]
     # Counting the training users alone, validation perplexity is that of judging these users.
-    alone = RecentPopularity(3, prior_events=[30.0]).fit(log, train[:-1], train[-1:])
+    alone = RecentPopularity(3, prior_events=[300.0]).fit(log, train[:-1], train[-1:])
     assert figures(alone.judge(log, validation))["perplexity"] == pytest.approx(
-        model.validation[30.0], rel=1e-12
+        model.validation[300.0], rel=1e-12
     )
 
 

@@ -37,6 +37,8 @@ Ints = npt.NDArray[np.int64]
 Floats = npt.NDArray[np.float64]
 
 _DAY: Final = 86_400
+# In events; thirty thousand are about as many as ml-100k has in three months.
+_PRIORS: Final = (100.0, 300.0, 1e3, 3e3, 1e4, 3e4, 1e5, 3e5)
 
 
 class _Events(NamedTuple):
@@ -71,7 +73,7 @@ class RecentPopularity:
         self,
         days: float = 7.0,
         *,
-        prior_events: Sequence[float] = (10.0, 30.0, 100.0, 300.0, 1000.0, 3000.0, 10_000.0),
+        prior_events: Sequence[float] = _PRIORS,
     ) -> None:
         require_some(prior_events=prior_events)
         require_positive(days=days)
