@@ -44,15 +44,16 @@ def require_positive(**values: float) -> None:
             raise ConfigError(f"{name}: got {value!r}, expected a number above 0")
 
 
-def require_some(**values: Sequence[object]) -> None:
-    """Refuses an empty list of values to choose from.
+def require_choices(name: str, values: Sequence[float]) -> None:
+    """Refuses an empty list of values to choose from, and values that are not above 0.
 
     Raises:
-      ConfigError: names the first of them.
+      ConfigError: what is wrong.
     """
-    for name, value in values.items():
-        if not len(value):
-            raise ConfigError(f"{name}: got none, expected at least one")
+    if not len(values):
+        raise ConfigError(f"{name}: got none, expected at least one")
+    for value in values:
+        require_positive(**{name: value})
 
 
 def require_users(log: EventLog, **parts: Sequence[int]) -> None:

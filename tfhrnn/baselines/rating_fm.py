@@ -20,7 +20,6 @@ parameters and those of features come from training users alone.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from itertools import product
 from typing import Final, NamedTuple
 
 import numpy as np
@@ -30,13 +29,13 @@ import polars as pl
 from tfhrnn.baselines.checks import (
     require_at_least,
     require_catalogue,
+    require_choices,
     require_fitted,
-    require_positive,
-    require_some,
     require_users,
 )
 from tfhrnn.baselines.early_stopping import Best, fit_until_best
 from tfhrnn.baselines.fold_in import one_step_ahead
+from tfhrnn.baselines.search import search
 from tfhrnn.data.catalogue import FIRST_ITEM
 from tfhrnn.data.event_log import EventLog
 from tfhrnn.evaluation.metrics import rmse
@@ -91,7 +90,27 @@ class Ratings(NamedTuple):
         return cls(offsets.astype(np.int64), other[order], rating[order])
 
 
-def update_side(side: Side, other: Side, ratings: Ratings, mean: float, ridge: Floats) -> Side:
+class Penalties(NamedTuple):
+    """What squared parameters cost beside squared errors.
+
+    Attributes:
+      bias: w of an id.
+      factors: each entry of v of an id.
+      features: w and each entry of v of a feature, which stands for many ids.
+    """
+
+    bias: float
+    factors: float
+    features: float
+
+    def own(self, rank: int) -> Floats:
+        """`[1 + rank]` of an id's parameters."""
+        return np.array([self.bias, *[self.factors] * rank], np.float64)
+
+
+def update_side(
+    side: Side, other: Side, ratings: Ratings, mean: float, penalties: Penalties
+) -> Side:
     """Minimises the regularised squared error over one side's ids, then over each of its features.
 
     Args:
@@ -99,11 +118,12 @@ def update_side(side: Side, other: Side, ratings: Ratings, mean: float, ridge: F
       other: what stays.
       ratings: by `side`'s ids.
       mean: μ.
-      ridge: `[1 + rank]` penalties of squared w and v.
+      penalties: of squared parameters.
 
     Returns:
       The side anew.
     """
+    width = side.own.shape[1]
     gram, moment = _statistics(other.table(), ratings, mean)
 
     def regression(base: Floats) -> tuple[Floats, Floats]:
@@ -114,13 +134,13 @@ def update_side(side: Side, other: Side, ratings: Ratings, mean: float, ridge: F
         return shift @ gram @ shift.transpose(0, 2, 1), (shift @ left[:, :, None])[:, :, 0]
 
     squares, products = regression(side.table(own=False))
-    own = np.linalg.solve(squares + np.diag(ridge), products[:, :, None])[:, :, 0]
+    own = np.linalg.solve(squares + np.diag(penalties.own(width - 1)), products[:, :, None])[:, :, 0]
     shared = side.shared.copy()
     for column, x in enumerate(side.features.T):
         shared[column] = 0
         some = np.flatnonzero(x)
         squares, products = regression(Side(side.features, own, shared).table())
-        total = np.tensordot(x[some] ** 2, squares[some], axes=1) + np.diag(ridge)
+        total = np.tensordot(x[some] ** 2, squares[some], axes=1) + penalties.features * np.eye(width)
         shared[column] = np.linalg.solve(total, x[some] @ products[some])
     return Side(side.features, own, shared)
 
@@ -139,12 +159,12 @@ def _statistics(table: Floats, ratings: Ratings, mean: float) -> tuple[Floats, F
 
 
 class _Model(NamedTuple):
-    """What is fitted; `ridge` is kept for folding in."""
+    """What is fitted; the penalties are kept for folding in."""
 
     mean: float
     users: Side
     items: Side
-    ridge: Floats
+    penalties: Penalties
 
 
 class RatingFM:
@@ -155,6 +175,7 @@ class RatingFM:
       features: whether features of users and items are used, as far as the log has them.
       bias_regularization: penalties of squared w to choose from.
       factor_regularization: penalties of squared v to choose from.
+      feature_regularization: penalties of the features' w and v to choose from.
       sweeps: most passes over users and items.
       patience: sweeps without better validation RMSE after which fitting stops.
       seed: of the first vectors.
@@ -162,37 +183,38 @@ class RatingFM:
 
     def __init__(
         self,
-        rank: int = 16,
+        rank: int = 8,
         *,
         features: bool = True,
         bias_regularization: Sequence[float] = (1.0, 3.0, 10.0),
-        factor_regularization: Sequence[float] = (3.0, 10.0, 30.0),
+        factor_regularization: Sequence[float] = (6.0, 10.0, 20.0),
+        feature_regularization: Sequence[float] = (30.0, 100.0, 300.0),
         sweeps: int = 30,
         patience: int = 3,
         seed: int = 0,
     ) -> None:
         require_at_least(0, rank=rank)
         require_at_least(1, sweeps=sweeps, patience=patience)
-        require_some(
-            bias_regularization=bias_regularization, factor_regularization=factor_regularization
-        )
-        for value in bias_regularization:
-            require_positive(bias_regularization=value)
-        for value in factor_regularization:
-            require_positive(factor_regularization=value)
+        for name, values in (
+            ("bias_regularization", bias_regularization),
+            ("factor_regularization", factor_regularization),
+            ("feature_regularization", feature_regularization),
+        ):
+            require_choices(name, values)
         self.rank, self.features = rank, features
         self.bias_regularization = tuple(bias_regularization)
         self.factor_regularization = tuple(factor_regularization) if rank else (1.0,)
+        self.feature_regularization = tuple(feature_regularization) if features else (1.0,)
         self.sweeps, self.patience, self.seed = sweeps, patience, seed
-        # Validation RMSE by (bias, factor) regularisation, and the pair that was chosen.
-        self.validation: dict[tuple[float, float], float] = {}
-        self.chosen: tuple[float, float] | None = None
+        # Validation RMSE by (bias, factor, feature) penalties, and those that were chosen.
+        self.validation: dict[tuple[float, ...], float] = {}
+        self.chosen: Penalties | None = None
         self._model: _Model | None = None
 
     def fit(
         self, log: EventLog, train: npt.NDArray[np.integer], validation: npt.NDArray[np.integer]
     ) -> RatingFM:
-        """Fits every pair of penalties, and keeps the best sweep of the best pair.
+        """Fits under all penalties there are to choose from, and keeps the best sweep of the best.
 
         Args:
           log: the events.
@@ -208,13 +230,12 @@ class RatingFM:
         """
         require_users(log, train=train.tolist(), validation=validation.tolist())
         rows, asked = rating_rows(log, train), rating_rows(log, validation)
-        self.validation, found = {}, {}
-        for penalties in product(self.bias_regularization, self.factor_regularization):
-            ridge = np.array([penalties[0], *[penalties[1]] * self.rank])
-            best = self._fit_one(log, train, rows, asked, ridge)
-            self.validation[penalties], found[penalties] = best.figure, best.state
-        self.chosen = min(self.validation, key=lambda penalties: self.validation[penalties])
-        self._model = found[self.chosen]
+        found = search(
+            (self.bias_regularization, self.factor_regularization, self.feature_regularization),
+            lambda setting: self._fit_one(log, train, rows, asked, Penalties(*setting)),
+        )
+        self.validation, self.chosen = found.figures, Penalties(*found.chosen)
+        self._model = found.best.state
         return self
 
     def predict(self, log: EventLog, users: npt.NDArray[np.integer]) -> pl.DataFrame:
@@ -245,7 +266,7 @@ class RatingFM:
         train: npt.NDArray[np.integer],
         rows: pl.DataFrame,
         asked: pl.DataFrame,
-        ridge: Floats,
+        penalties: Penalties,
     ) -> Best[_Model]:
         random = np.random.default_rng(self.seed)
 
@@ -266,13 +287,13 @@ class RatingFM:
             float(rating.mean()),
             side(log.user_matrix[train], len(train)),
             side(log.catalogue.feature_matrix, log.num_items),
-            ridge,
+            penalties,
         )
 
         def sweep(_: int) -> None:
             nonlocal model
-            users = update_side(model.users, model.items, by_user, model.mean, ridge)
-            items = update_side(model.items, users, by_item, model.mean, ridge)
+            users = update_side(model.users, model.items, by_user, model.mean, penalties)
+            items = update_side(model.items, users, by_item, model.mean, penalties)
             model = model._replace(users=users, items=items)
 
         return fit_until_best(
@@ -294,15 +315,15 @@ class RatingFM:
         known = model.mean + table[:, 0] + (new * q).sum(axis=1)
         x, y = q.copy(), rows["feedback"].to_numpy() - known
         x[:, 1:] += new[:, 1:]
-        origin = np.zeros(x.shape[1])
+        origin, ridge = np.zeros(x.shape[1]), model.penalties.own(x.shape[1] - 1)
         # Rows of a user are contiguous.
         cuts = np.flatnonzero(np.diff(user)) + 1
         pieces = zip(np.split(x, cuts), np.split(y, cuts), strict=True)
-        own = [one_step_ahead(some, left, origin, model.ridge) for some, left in pieces]
+        own = [one_step_ahead(some, left, origin, ridge) for some, left in pieces]
         return known + np.concatenate(own)
 
 
-def matrix_factorization(rank: int = 16, *, seed: int = 0) -> RatingFM:
+def matrix_factorization(rank: int = 8, *, seed: int = 0) -> RatingFM:
     """Biased matrix factorisation, r = μ + b_u + b_i + p_u · q_i, penalties chosen on validation."""
     return RatingFM(rank, features=False, seed=seed)
 

@@ -22,9 +22,9 @@ import polars as pl
 
 from tfhrnn.baselines.checks import (
     require_catalogue,
+    require_choices,
     require_fitted,
     require_positive,
-    require_some,
     require_users,
 )
 from tfhrnn.data.catalogue import FIRST_ITEM
@@ -75,10 +75,8 @@ class RecentPopularity:
         *,
         prior_events: Sequence[float] = _PRIORS,
     ) -> None:
-        require_some(prior_events=prior_events)
         require_positive(days=days)
-        for value in prior_events:
-            require_positive(prior_events=value)
+        require_choices("prior_events", prior_events)
         self.days, self.prior_events = float(days), tuple(prior_events)
         # The chosen weight, and validation perplexity of each.
         self.prior: float | None = None
