@@ -8,9 +8,7 @@ import pytest
 from tfhrnn.baselines.fold_in import one_step_ahead
 
 
-def solved_anew(
-    x: np.ndarray, y: np.ndarray, mean: np.ndarray, ridge: np.ndarray
-) -> list[float]:
+def solved_anew(x: np.ndarray, y: np.ndarray, mean: np.ndarray, ridge: np.ndarray) -> list[float]:
     found = []
     for k in range(len(y)):
         before = x[:k]

@@ -94,8 +94,12 @@ def test_it_learns_what_the_last_items_features_tell(
 ) -> None:
     judged = parity_model.judge(parity_log, TEST)
     # Ten items are as likely as one another, and two of them for a first target.
-    assert figures(judged.filter(pl.col("position") > 0))["perplexity"] == pytest.approx(10, rel=0.04)
-    assert figures(judged.filter(pl.col("position") == 0))["perplexity"] == pytest.approx(2, rel=0.15)
+    assert figures(judged.filter(pl.col("position") > 0))["perplexity"] == pytest.approx(
+        10, rel=0.04
+    )
+    assert figures(judged.filter(pl.col("position") == 0))["perplexity"] == pytest.approx(
+        2, rel=0.15
+    )
     # Popularity among all twenty is no better than that.
     blind = NextItemFM(4, features=(), learning_rate=0.05, seed=1).fit(
         parity_log, TRAIN, VALIDATION

@@ -12,11 +12,13 @@ from hypothesis import strategies as st
 
 from tfhrnn.evaluation.metrics import (
     hit_rate,
+    mae,
     mrr,
     ndcg,
     perplexity,
     precision,
     random_precision,
+    rmse,
     standard_error,
 )
 
@@ -186,3 +188,14 @@ def test_random_precision_is_the_mean_over_all_orders(k: int) -> None:
     orders = [np.tile(order, (4, 1)).astype(float) for order in permutations(range(4))]
     wanted = np.mean([precision(order, relevant, k) for order in orders])
     assert random_precision(relevant, k) == pytest.approx(wanted)
+
+
+def test_errors_of_ratings_are_weighted() -> None:
+    # Errors 1, -3 and 0 of weights 2, 1 and 1: mean square 11 / 4, mean absolute 5 / 4.
+    predicted, feedback = np.array([4.0, 1, 5]), np.array([3.0, 4, 5])
+    weight = np.array([2.0, 1, 1])
+    assert rmse(predicted, feedback, weight) == pytest.approx(math.sqrt(11 / 4))
+    assert mae(predicted, feedback, weight) == pytest.approx(5 / 4)
+    # Unweighted, and in float32 given: the mean is taken in float64.
+    assert rmse(predicted.astype(np.float32), feedback) == pytest.approx(math.sqrt(10 / 3))
+    assert mae(predicted.astype(np.float32), feedback) == pytest.approx(4 / 3)

@@ -18,9 +18,7 @@ def log(tmp_path_factory: pytest.TempPathFactory) -> EventLog:
     """Two users of three events, one without feedback, and one user without any."""
     rows = [("0", "a", 1, 4.0), ("0", "b", 2, None), ("0", "a", 3, 2.0)]
     rows += [("1", "b", 1, 5.0), ("1", "c", 1, 1.0), ("2", "a", 1, None), ("2", "b", 2, None)]
-    frame = pl.DataFrame(
-        rows, schema=["user_id", "item_id", "timestamp", "feedback"], orient="row"
-    )
+    frame = pl.DataFrame(rows, schema=["user_id", "item_id", "timestamp", "feedback"], orient="row")
     out: Path = tmp_path_factory.mktemp("ratings") / "log"
     return write_event_log(frame, out)
 

@@ -54,7 +54,7 @@ Orientation = Literal["item", "user"]
 Ints = npt.NDArray[np.int64]
 Floats = npt.NDArray[np.floating]
 
-_FOLD_IN: Final = (1.0, 3.0, 10.0, 30.0)
+_FOLD_IN: Final = (3.0, 10.0, 30.0, 100.0)
 
 
 class RatingMatrix(NamedTuple):
@@ -111,9 +111,7 @@ class AutoRecLayer(tf.keras.layers.Layer):
             return self.add_weight(name=name, shape=(columns, hidden), initializer=start)
 
         self.encoder, self.decoder = weight("encoder", 1), weight("decoder", 2)
-        self.hidden_bias = self.add_weight(
-            name="hidden_bias", shape=(hidden,), initializer="zeros"
-        )
+        self.hidden_bias = self.add_weight(name="hidden_bias", shape=(hidden,), initializer="zeros")
         self.bias = self.add_weight(name="bias", shape=(columns,), initializer="zeros")
         self.built = True
 
@@ -188,8 +186,8 @@ class AutoRec:
         self,
         orientation: Orientation = "item",
         *,
-        hidden: Sequence[int] = (50, 100, 200),
-        regularization: Sequence[float] = (1.0, 3.0, 10.0, 30.0),
+        hidden: Sequence[int] = (25, 50, 100),
+        regularization: Sequence[float] = (3.0, 10.0, 30.0),
         fold_in: Sequence[float] = _FOLD_IN,
         learning_rate: float = 3e-3,
         batch: int = 64,
@@ -300,9 +298,7 @@ class AutoRec:
             assert weights is not None  # `validate` was called before
             return weights
 
-        return fit_until_best(
-            run_epoch, validate, keep, epochs=self.epochs, patience=self.patience
-        )
+        return fit_until_best(run_epoch, validate, keep, epochs=self.epochs, patience=self.patience)
 
     def _update(self, layer: AutoRecLayer, decay: float, total: int) -> Any:
         """One step of Adam on some rows, with their share of the penalty."""

@@ -130,11 +130,11 @@ class FactorScores(tf.keras.layers.Layer):
 
 
 class _Followers(NamedTuple):
-    """Which items followed which: (context, column, count) `[pairs]`, by context, and their sum."""
+    """Which items followed which: (context, column, times) `[pairs]`, by context, and their sum."""
 
     context: Ints
     column: Ints
-    count: npt.NDArray[np.float32]
+    times: npt.NDArray[np.float32]
     total: int
 
 
@@ -331,16 +331,16 @@ def _followers(log: EventLog, users: npt.NDArray[np.integer]) -> _Followers:
 
 def _batches(followers: _Followers, size: int, random: np.random.Generator | None = None) -> Any:
     """Contexts, `size` at a time, drawn or in order, with the (row, column, count) of each."""
-    distinct, begins, lengths = np.unique(
-        followers.context, return_index=True, return_counts=True
-    )
+    distinct, begins, lengths = np.unique(followers.context, return_index=True, return_counts=True)
     order = np.arange(len(distinct)) if random is None else random.permutation(len(distinct))
     for at in range(0, len(order), size):
         some = order[at : at + size]
         row = np.repeat(np.arange(len(some)), lengths[some])
-        within = np.arange(len(row)) - np.repeat(np.cumsum(lengths[some]) - lengths[some], lengths[some])
+        within = np.arange(len(row)) - np.repeat(
+            np.cumsum(lengths[some]) - lengths[some], lengths[some]
+        )
         pair = np.repeat(begins[some], lengths[some]) + within
-        yield distinct[some], (row, followers.column[pair], followers.count[pair])
+        yield distinct[some], (row, followers.column[pair], followers.times[pair])
 
 
 def _log_likelihood(layer: FactorScores, followers: _Followers) -> float:

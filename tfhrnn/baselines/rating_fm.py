@@ -42,7 +42,7 @@ from tfhrnn.evaluation.metrics import rmse
 from tfhrnn.evaluation.ratings import rating_rows
 
 Ints = npt.NDArray[np.int64]
-Floats = npt.NDArray[np.float64]
+Floats = npt.NDArray[np.floating]
 
 _START: Final = 0.1  # deviation of the first vectors
 
@@ -134,13 +134,17 @@ def update_side(
         return shift @ gram @ shift.transpose(0, 2, 1), (shift @ left[:, :, None])[:, :, 0]
 
     squares, products = regression(side.table(own=False))
-    own = np.linalg.solve(squares + np.diag(penalties.own(width - 1)), products[:, :, None])[:, :, 0]
+    own = np.linalg.solve(squares + np.diag(penalties.own(width - 1)), products[:, :, None])[
+        :, :, 0
+    ]
     shared = side.shared.copy()
     for column, x in enumerate(side.features.T):
         shared[column] = 0
         some = np.flatnonzero(x)
         squares, products = regression(Side(side.features, own, shared).table())
-        total = np.tensordot(x[some] ** 2, squares[some], axes=1) + penalties.features * np.eye(width)
+        total = np.tensordot(x[some] ** 2, squares[some], axes=1) + penalties.features * np.eye(
+            width
+        )
         shared[column] = np.linalg.solve(total, x[some] @ products[some])
     return Side(side.features, own, shared)
 
@@ -324,10 +328,10 @@ class RatingFM:
 
 
 def matrix_factorization(rank: int = 8, *, seed: int = 0) -> RatingFM:
-    """Biased matrix factorisation, r = μ + b_u + b_i + p_u · q_i, penalties chosen on validation."""
+    """Biased matrix factorisation, μ + b_u + b_i + p_u · q_i, penalties chosen on validation."""
     return RatingFM(rank, features=False, seed=seed)
 
 
 def bias_only() -> RatingFM:
-    """r = μ + b_u + b_i, shrunk by a penalty that is chosen on validation."""
+    """The biases alone, μ + b_u + b_i, shrunk by a penalty that is chosen on validation."""
     return RatingFM(0, features=False)
