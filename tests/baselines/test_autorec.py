@@ -1,4 +1,4 @@
-"""AutoRec against dense arithmetic, and its two readings of a new user against theirs."""
+"""AutoRec's two readings of a new user against dense arithmetic, on a world of two tastes."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import numpy as np
 import polars as pl
 import pytest
 
-from tfhrnn.baselines.autorec import AutoRec, AutoRecLayer, RatingMatrix
+from tfhrnn.baselines.autorec import AutoRec
 from tfhrnn.baselines.rolling_average import RollingAverage
 from tfhrnn.data.event_log import EventLog, write_event_log
 from tfhrnn.errors import ConfigError
@@ -20,32 +20,6 @@ ITEMS = 12
 
 def sigmoid(x: np.ndarray) -> np.ndarray:
     return 1 / (1 + np.exp(-x))
-
-
-def test_the_matrix_keeps_the_last_of_several_ratings() -> None:
-    row, column = np.array([2, 0, 2, 2]), np.array([1, 3, 0, 1])
-    found = RatingMatrix.of(row, column, np.array([1.0, 2, 3, 4]), (3, 4))
-    assert found.offsets.tolist() == [0, 1, 1, 3]
-    entries, values = found.rows(np.array([2, 1, 0]))
-    assert entries.tolist() == [[0, 0], [0, 1], [2, 3]] and values.tolist() == [3, 4, 2]
-
-
-def test_the_layer_is_the_dense_formula_on_rated_entries() -> None:
-    random = np.random.default_rng(0)
-    layer = AutoRecLayer(5, 3)
-    layer.set_weights([random.normal(size=w.shape) for w in layer.get_weights()])
-    encoder, decoder, hidden_bias, bias = layer.get_weights()
-    ratings = random.normal(size=(4, 5)).astype(np.float32)
-    rated = random.random((4, 5)) < 0.5
-    rated[2] = False  # a row without any
-    entries, values = np.argwhere(rated), ratings[rated]
-    hidden = sigmoid(np.where(rated, ratings, 0) @ encoder + hidden_bias)
-    rows = np.int64(4)
-    np.testing.assert_allclose(layer.encode(entries, values, rows), hidden, atol=1e-6)
-    wanted = (hidden @ decoder.T + bias)[rated]
-    np.testing.assert_allclose(layer(entries, values, rows), wanted, atol=1e-5)
-    again = AutoRecLayer.from_config(layer.get_config())
-    assert [w.shape for w in again.get_weights()] == [w.shape for w in layer.get_weights()]
 
 
 @pytest.fixture(scope="module")

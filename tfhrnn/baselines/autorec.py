@@ -26,125 +26,32 @@ cannot be compared.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, Final, Literal, NamedTuple, get_args
+from typing import Any, Literal, NamedTuple, get_args
 
 import numpy as np
 import numpy.typing as npt
 import polars as pl
 import tensorflow as tf
 
+from tfhrnn.baselines.autorec_layer import AutoRecLayer, RatingMatrix
 from tfhrnn.baselines.checks import (
     require_at_least,
-    require_catalogue,
     require_choices,
     require_fitted,
     require_positive,
-    require_users,
 )
 from tfhrnn.baselines.early_stopping import Best, fit_until_best
 from tfhrnn.baselines.fold_in import one_step_ahead
+from tfhrnn.baselines.rating_data import TrainingRatings, asked_ratings, of_each_user
 from tfhrnn.baselines.search import search
 from tfhrnn.data.catalogue import FIRST_ITEM
 from tfhrnn.data.event_log import EventLog
 from tfhrnn.errors import ConfigError
 from tfhrnn.evaluation.metrics import rmse
-from tfhrnn.evaluation.ratings import rating_rows
 
 Orientation = Literal["item", "user"]
 Ints = npt.NDArray[np.int64]
 Floats = npt.NDArray[np.floating]
-
-_FOLD_IN: Final = (3.0, 10.0, 30.0, 100.0)
-
-
-class RatingMatrix(NamedTuple):
-    """Rated entries of a matrix, one for each (row, column), by row.
-
-    Attributes:
-      offsets: `[rows + 1]`; row n has the entries offsets[n] to offsets[n + 1].
-      column: `[entries]`.
-      value: `[entries]` float32 ratings less their mean.
-      columns: how many there are.
-    """
-
-    offsets: Ints
-    column: Ints
-    value: npt.NDArray[np.float32]
-    columns: int
-
-    @classmethod
-    def of(cls, row: Ints, column: Ints, value: Floats, shape: tuple[int, int]) -> RatingMatrix:
-        """Sorts entries; of several in one place the last counts."""
-        keys = row * shape[1] + column
-        unique, place = np.unique(keys[::-1], return_index=True)
-        counts = np.bincount(unique // shape[1], minlength=shape[0])
-        offsets = np.concatenate([[0], np.cumsum(counts)]).astype(np.int64)
-        kept = value[::-1][place].astype(np.float32)
-        return cls(offsets, unique % shape[1], kept, shape[1])
-
-    def rows(self, some: Ints) -> tuple[Ints, npt.NDArray[np.float32]]:
-        """Entries of some rows: (place in `some`, column) `[entries, 2]`, and values."""
-        lengths = self.offsets[some + 1] - self.offsets[some]
-        row = np.repeat(np.arange(len(some)), lengths)
-        within = np.arange(len(row)) - np.repeat(np.cumsum(lengths) - lengths, lengths)
-        entry = np.repeat(self.offsets[some], lengths) + within
-        return np.stack([row, self.column[entry]], axis=1), self.value[entry]
-
-
-class AutoRecLayer(tf.keras.layers.Layer):
-    """The autoencoder, over rated entries alone: `[rows, columns]` are never held.
-
-    Args:
-      columns: width of a row.
-      hidden: units of the hidden layer.
-      seed: of weights.
-
-    Source: Sedhain et al. 2015, eqs. 1 and 2.
-    """
-
-    def __init__(self, columns: int, hidden: int, *, seed: int = 0, **kwargs: Any) -> None:
-        super().__init__(**kwargs)
-        self.columns, self.hidden, self.seed = columns, hidden, seed
-
-        def weight(name: str, offset: int) -> tf.Variable:
-            start = tf.keras.initializers.GlorotUniform(seed=seed + offset)
-            return self.add_weight(name=name, shape=(columns, hidden), initializer=start)
-
-        self.encoder, self.decoder = weight("encoder", 1), weight("decoder", 2)
-        self.hidden_bias = self.add_weight(name="hidden_bias", shape=(hidden,), initializer="zeros")
-        self.bias = self.add_weight(name="bias", shape=(columns,), initializer="zeros")
-        self.built = True
-
-    def encode(self, entries: tf.Tensor, values: tf.Tensor, rows: tf.Tensor) -> tf.Tensor:
-        """g(V r + μ) of some rows.
-
-        Args:
-          entries: `[entries, 2]` int64 (row, column), rows rising.
-          values: `[entries]` float32.
-          rows: scalar int64, how many rows there are; one without entries is 0.
-
-        Returns:
-          `[rows, hidden]` float32.
-        """
-        shape = tf.stack([tf.cast(rows, tf.int64), tf.constant(self.columns, tf.int64)])
-        matrix = tf.SparseTensor(entries, values, shape)
-        product = tf.sparse.sparse_dense_matmul(matrix, self.encoder)
-        return tf.sigmoid(product + self.hidden_bias)
-
-    def call(self, entries: tf.Tensor, values: tf.Tensor, rows: tf.Tensor) -> tf.Tensor:
-        """The reconstruction of the entries given; see `encode`.
-
-        Returns:
-          `[entries]` float32.
-        """
-        hidden = tf.gather(self.encode(entries, values, rows), entries[:, 0])
-        decoder = tf.gather(self.decoder, entries[:, 1])
-        return tf.reduce_sum(hidden * decoder, axis=1) + tf.gather(self.bias, entries[:, 1])
-
-    def get_config(self) -> dict[str, Any]:
-        """The constructor's arguments."""
-        own = {"columns": self.columns, "hidden": self.hidden, "seed": self.seed}
-        return {**super().get_config(), **own}
 
 
 class _Weights(NamedTuple):
@@ -188,7 +95,7 @@ class AutoRec:
         *,
         hidden: Sequence[int] = (25, 50, 100),
         regularization: Sequence[float] = (3.0, 10.0, 30.0),
-        fold_in: Sequence[float] = _FOLD_IN,
+        fold_in: Sequence[float] = (3.0, 10.0, 30.0, 100.0),
         learning_rate: float = 3e-3,
         batch: int = 64,
         epochs: int = 100,
@@ -227,17 +134,13 @@ class AutoRec:
         Raises:
           DataError: no users, or none with ratings.
         """
-        require_users(log, train=train.tolist(), validation=validation.tolist())
-        rows, asked = rating_rows(log, train), rating_rows(log, validation)
-        place = np.full(log.num_users, -1, np.int64)
-        place[train] = np.arange(len(train))
-        user, item = place[rows["user"].to_numpy()], rows["item"].to_numpy() - FIRST_ITEM
-        rating = rows["feedback"].to_numpy()
-        mean = float(rating.mean())
+        given = TrainingRatings.of(log, train)
+        asked = asked_ratings(log, validation, log.num_items, "validation")
+        mean, shape = given.mean, (given.items, given.users)
         if self.orientation == "item":
-            matrix = RatingMatrix.of(item, user, rating - mean, (log.num_items, len(train)))
+            matrix = RatingMatrix.of(given.item, given.user, given.rating - mean, shape)
         else:
-            matrix = RatingMatrix.of(user, item, rating - mean, (len(train), log.num_items))
+            matrix = RatingMatrix.of(given.user, given.item, given.rating - mean, shape[::-1])
         found = search(
             (self.hidden, self.regularization),
             lambda setting: self._fit_one(matrix, mean, asked, int(setting[0]), setting[1]),
@@ -263,9 +166,7 @@ class AutoRec:
         """
         weights = require_fitted(self.best, self).state
         items = len(weights.item if self.orientation == "item" else weights.encoder)
-        require_catalogue(log, items)
-        require_users(log, judged=users.tolist())
-        rows = rating_rows(log, users)
+        rows = asked_ratings(log, users, items)
         return rows.with_columns(prediction=pl.Series(self._predicted(weights, rows)))
 
     def _fit_one(
@@ -344,11 +245,10 @@ class AutoRec:
         return _Weights(mean, np.where(rated[:, None], encoder, 0.0), hidden_bias, out, item, 0.0)
 
     def _predicted(self, weights: _Weights, rows: pl.DataFrame) -> npt.NDArray[np.float64]:
-        """The next rating of users that were not trained on, `[ratings]`; users are contiguous."""
-        user, item = rows["user"].to_numpy(), rows["item"].to_numpy() - FIRST_ITEM
+        """The next rating of users that were not trained on, `[ratings]`."""
+        item = rows["item"].to_numpy() - FIRST_ITEM
         value = rows["feedback"].to_numpy() - weights.mean
-        cuts = np.flatnonzero(np.diff(user)) + 1
-        pieces = zip(np.split(item, cuts), np.split(value, cuts), strict=True)
+        pieces = of_each_user(rows, item, value)
         if self.orientation == "user":
             found = [_of_prefixes(weights, some, given) for some, given in pieces]
         else:

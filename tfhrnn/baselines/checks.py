@@ -57,7 +57,7 @@ def require_choices(name: str, values: Sequence[float]) -> None:
 
 
 def require_users(log: EventLog, **parts: Sequence[int]) -> None:
-    """Refuses parts of a log that have no users, or users that the log does not have.
+    """Refuses parts of a log without users, with unknown ones, or with one twice.
 
     Raises:
       DataError: names the first of them.
@@ -70,6 +70,12 @@ def require_users(log: EventLog, **parts: Sequence[int]) -> None:
                 log.name or log.directory,
                 found=f"{name} users from {min(users)} to {max(users)}",
                 expected=f"indices below {log.num_users}",
+            )
+        if len(set(users)) < len(users):
+            raise DataError(
+                log.name or log.directory,
+                found=f"{name} users that stand there twice",
+                expected="each once",
             )
 
 

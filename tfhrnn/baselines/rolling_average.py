@@ -14,10 +14,10 @@ import numpy as np
 import numpy.typing as npt
 import polars as pl
 
-from tfhrnn.baselines.checks import require_catalogue, require_fitted, require_users
+from tfhrnn.baselines.checks import require_fitted
+from tfhrnn.baselines.rating_data import TrainingRatings, asked_ratings
 from tfhrnn.data.catalogue import FIRST_ITEM
 from tfhrnn.data.event_log import EventLog
-from tfhrnn.evaluation.ratings import rating_rows
 
 
 class _Averages(NamedTuple):
@@ -49,13 +49,11 @@ class RollingAverage:
         Raises:
           DataError: no users, or none with ratings.
         """
-        require_users(log, train=train.tolist())
-        rows = rating_rows(log, np.concatenate([train, validation]))
-        item, rating = rows["item"].to_numpy() - FIRST_ITEM, rows["feedback"].to_numpy()
-        counts = np.bincount(item, minlength=log.num_items)
-        sums = np.bincount(item, weights=rating, minlength=log.num_items)
+        given = TrainingRatings.of(log, np.concatenate([train, validation]))
+        counts = np.bincount(given.item, minlength=given.items)
+        sums = np.bincount(given.item, weights=given.rating, minlength=given.items)
         average = np.divide(sums, counts, out=np.full(len(sums), np.nan), where=counts > 0)
-        self._averages = _Averages(float(rating.mean()), average)
+        self._averages = _Averages(given.mean, average)
         return self
 
     def predict(self, log: EventLog, users: npt.NDArray[np.integer]) -> pl.DataFrame:
@@ -73,9 +71,7 @@ class RollingAverage:
           DataError: another catalogue, no users, or none with ratings.
         """
         averages = require_fitted(self._averages, self)
-        require_catalogue(log, len(averages.item))
-        require_users(log, judged=users.tolist())
-        rows = rating_rows(log, users)
+        rows = asked_ratings(log, users, len(averages.item))
         so_far = rows.select(
             before=pl.int_range(pl.len()).over("user"),
             total=(pl.col("feedback").cum_sum() - pl.col("feedback")).over("user"),
