@@ -11,10 +11,15 @@ from pathlib import Path
 import numpy as np
 import polars as pl
 import pytest
+from hypothesis import settings
 
 import tfhrnn  # noqa: F401  (picks Keras 2 before anything touches tf.keras)
 from tfhrnn.data.event_log import EventLog, write_event_log
 from tfhrnn.recommender import HRNNRecommender
+
+# How long a case takes says something of the machine, nothing of the code.
+settings.register_profile("unhurried", deadline=None)
+settings.load_profile("unhurried")
 
 GENRES = ("Comedy", "Drama", "Horror")
 GAPS = (0, 5, 300, 7200, 200_000)

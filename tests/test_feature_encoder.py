@@ -32,7 +32,7 @@ def encoded(spec: FeatureSpec, cells: Sequence[Any]) -> Any:
     return FeatureEncoder(spec)(tf.constant(arrays[f"user_{spec.name}"], dtype)).numpy()
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 @given(fitted=CELLS, asked=CELLS, kind=st.sampled_from(["categorical", "multi-hot"]))
 def test_texts_are_encoded_in_the_graph_as_they_were_for_training(
     fitted: list[str | None], asked: list[str | None], kind: Any
@@ -47,7 +47,7 @@ def test_texts_are_encoded_in_the_graph_as_they_were_for_training(
 WORDS = st.text(alphabet="aZéßİΣς09ё中ह\u093f\u0301-–'|(: \t\n", max_size=90)
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 @given(st.lists(st.none() | WORDS | st.lists(WORDS, max_size=3), min_size=1, max_size=6))
 def test_words_are_hashed_in_the_graph_as_they_were_for_training(cells: list[Any]) -> None:
     lists = [cell if isinstance(cell, list) else None for cell in cells]
@@ -58,7 +58,7 @@ def test_words_are_hashed_in_the_graph_as_they_were_for_training(cells: list[Any
         np.testing.assert_allclose(encoded(spec, asked), spec.encode(column), atol=1e-6)
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 @given(
     st.lists(st.none() | st.integers(-1000, 1000), min_size=1, max_size=8),
     st.lists(st.none() | st.floats(-1000, 1000, width=32), min_size=1, max_size=8),

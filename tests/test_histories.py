@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import polars as pl
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from tfhrnn.data.event_log import EventLog
@@ -196,7 +196,6 @@ EVENTS = st.tuples(
 )
 
 
-@settings(deadline=None)
 @given(st.lists(st.lists(EVENTS, max_size=6), max_size=6), st.integers(1, 2**31 - 1))
 def test_padding_keeps_every_event_and_fills_what_is_left(
     users: list[list[tuple[str, int, float]]], k: int
@@ -224,7 +223,6 @@ def test_padding_keeps_every_event_and_fills_what_is_left(
     assert not arrays["exclude_seen"].any() and arrays["query_time"].tolist() == query.tolist()
 
 
-@settings(deadline=None)
 @given(st.lists(st.integers(0, 6), max_size=5), st.integers(0, 10**6), st.integers(0, 10**9))
 def test_times_that_were_left_out_end_with_the_data_and_rise_by_the_median_gap(
     lengths: list[int], gap: int, end: int

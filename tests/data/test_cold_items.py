@@ -84,7 +84,7 @@ def test_types_of_events_stay_with_them(tmp_path: Path) -> None:
     assert again.fingerprint == kept.fingerprint
 
 
-@settings(max_examples=10, deadline=None)
+@settings(max_examples=10)
 @given(st.integers(0, 1000), st.sampled_from([0.2, 0.5, 0.8]))
 def test_no_cold_event_is_ever_read_or_trained_on(
     tiny_log: EventLog, tmp_path_factory: pytest.TempPathFactory, seed: int, share: float

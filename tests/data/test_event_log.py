@@ -64,7 +64,7 @@ def decoded(log: EventLog) -> dict[str, list[tuple[str, int, float | None]]]:
     return events
 
 
-@settings(max_examples=40, suppress_health_check=list(HealthCheck), deadline=None)
+@settings(max_examples=40, suppress_health_check=list(HealthCheck))
 @given(rows=ROWS, chunk_rows=st.integers(1, 8))
 def test_every_row_comes_back_in_stable_order(
     tmp_path: Path, rows: list[tuple[Any, ...]], chunk_rows: int
@@ -79,7 +79,7 @@ def test_every_row_comes_back_in_stable_order(
     assert log.num_events == len(rows)
 
 
-@settings(max_examples=25, suppress_health_check=list(HealthCheck), deadline=None)
+@settings(max_examples=25, suppress_health_check=list(HealthCheck))
 @given(rows=ROWS)
 def test_every_form_gives_the_same_fingerprint(tmp_path: Path, rows: list[tuple[Any, ...]]) -> None:
     frame = frame_of(rows)

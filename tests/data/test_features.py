@@ -84,7 +84,7 @@ def test_a_text_is_its_words_buckets_scaled_to_length_one() -> None:
     assert spec.encode(pl.Series(["unheard"])).sum() == 1
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 @given(st.lists(st.none() | st.text(max_size=30), min_size=1, max_size=5))
 def test_texts_are_rows_of_length_one_or_zero_whatever_the_order_of_words(
     cells: list[str | None],

@@ -214,7 +214,7 @@ def test_file_order_comes_back_over_several_shards(
     assert data.interactions["timestamp"].to_list() == [int(row[3]) for row in rows]
 
 
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=20)
 @given(st.integers(1, 200), st.text(max_size=8))
 def test_stored_order_sorts_by_the_hash_of_salt_and_row(rows: int, salt: str) -> None:
     order = stored_order(rows, salt).tolist()

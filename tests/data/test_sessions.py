@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import polars as pl
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from tfhrnn.data.event_log import write_event_log
@@ -25,7 +25,6 @@ from tfhrnn.data.sessions import (
 from tfhrnn.errors import ConfigError
 
 
-@settings(deadline=None)
 @given(st.lists(st.integers(0, 10**7)), st.sets(st.integers(1, 10**6), max_size=5))
 def test_a_level_counts_the_thresholds_not_above_the_gap(values: list[int], cuts: set[int]) -> None:
     thresholds = tuple(sorted(cuts))
@@ -78,7 +77,6 @@ def test_gaps_that_ask_for_nothing_get_the_defaults(values: list[int]) -> None:
     assert propose_thresholds(values) == DEFAULT_THRESHOLDS
 
 
-@settings(deadline=None)
 @given(st.lists(st.integers(0, 10**8), max_size=40), st.integers(2, 10))
 def test_proposals_rise_and_come_from_the_units(values: list[int], levels: int) -> None:
     thresholds = propose_thresholds(values, levels)

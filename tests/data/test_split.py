@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import polars as pl
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from tfhrnn.data.event_log import EventLog
@@ -24,7 +24,6 @@ def test_the_permutations_first_users_are_test_the_next_validation() -> None:
     assert parts.dtype == np.int8
 
 
-@settings(deadline=None)
 @given(st.integers(2, 3000), st.integers(0, 100))
 def test_shares_and_small_counts(users: int, seed: int) -> None:
     parts = split_users(users, seed)
@@ -77,7 +76,6 @@ def test_splits_that_do_not_fit(tmp_path: Path) -> None:
         write_split(tmp_path / "none" / "split.parquet", ["a", "b"], split_users(2))
 
 
-@settings(deadline=None)
 @given(st.lists(st.integers(0, 40), min_size=1, max_size=8), st.integers(2, 60))
 def test_a_split_that_grows_ends_at_the_shares_of_all(steps: list[int], users: int) -> None:
     parts = split_users(users)

@@ -7,7 +7,7 @@ from typing import Any, Literal
 
 import polars as pl
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from tfhrnn.data.timestamps import END_OF_TIME, iso_seconds, parse_timestamps
@@ -56,7 +56,6 @@ def test_small_milliseconds_need_the_unit_stated() -> None:
     assert parse_timestamps(pl.Series([1500, 0]))[0].to_list() == [1500, 0]
 
 
-@settings(deadline=None)
 @given(
     st.integers(0, END_OF_TIME - 1),
     st.integers(-14 * 60, 14 * 60),
@@ -68,7 +67,6 @@ def test_iso_text_agrees_with_datetime(seconds: int, minutes: int, between: str)
     assert iso_seconds(pl.Series([text])).to_list() == [seconds]
 
 
-@settings(deadline=None)
 @given(st.lists(st.integers(10**11, END_OF_TIME * 1000 - 1), min_size=1))
 def test_milliseconds_round_down(values: list[int]) -> None:
     seconds, unit = parse_timestamps(pl.Series(values))

@@ -101,7 +101,7 @@ def test_tie_shuffling_moves_only_events_of_equal_times(tiny_log: EventLog) -> N
     assert moved
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(lanes=st.integers(1, 7), window=st.integers(1, 17), flush=st.integers(0, 2))
 def test_every_event_is_a_target_once_and_padding_stands_at_lanes_ends(
     tiny_log: EventLog, lanes: int, window: int, flush: int
@@ -222,7 +222,7 @@ def brute_force(items: list[int], size: int) -> list[set[int]]:
     return found
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(st.lists(st.integers(2, 7), min_size=1, max_size=15), st.integers(1, 8))
 def test_stays_are_the_last_distinct_items(items: list[int], size: int) -> None:
     stays = seen_stays(np.array(items, np.int32), size).tolist()
@@ -276,7 +276,7 @@ def weighted_log(tmp_path_factory: pytest.TempPathFactory) -> EventLog:
     return write_event_log(frame, out, keep_duplicates=True)
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(
     lanes=st.integers(1, 9),
     window=st.integers(1, 9),
@@ -312,7 +312,7 @@ def test_a_target_brings_its_own_weight_and_all_else_weighs_nothing(
     assert sorted(weight[counted].tolist()) == sorted(np.concatenate(wanted).tolist())
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(lanes=st.integers(1, 4), window=st.integers(1, 9), share=st.integers(0, 8))
 def test_a_weighing_of_levels_is_applied_once_a_target(
     weighted_log: EventLog, lanes: int, window: int, share: int
@@ -332,7 +332,7 @@ def test_a_weighing_of_levels_is_applied_once_a_target(
 
 
 @pytest.mark.parametrize("tied", [1, 2, 3])
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=20)
 @given(lanes=st.integers(1, 4), window=st.integers(1, 9))
 def test_tied_targets_are_what_is_left_of_the_tie(
     weighted_log: EventLog, tied: int, lanes: int, window: int

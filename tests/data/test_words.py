@@ -22,7 +22,7 @@ def is_word_letter(letter: str) -> bool:
     return unicodedata.category(letter)[0] in "LMN"
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(st.lists(st.none() | TEXTS, min_size=1, max_size=6))
 def test_words_are_runs_of_letters_marks_and_digits_in_lower_case(texts: list[str | None]) -> None:
     expected = [
@@ -44,7 +44,7 @@ def test_lists_and_numbers_are_read_as_text() -> None:
     assert words_of(pl.Series([12, None])).to_list() == [["12"], None]
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(st.lists(TEXTS, max_size=5), st.sampled_from([2, 7, 512, 2**20]))
 def test_a_bucket_is_a_polynomial_in_the_bytes(words: list[str], buckets: int) -> None:
     # Horner's rule in Python's whole numbers, highest power first.

@@ -18,7 +18,7 @@ def blobs(seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
     return rows.astype(np.float32), corner
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(
     rows=st.integers(1, 80),
     clusters=st.integers(1, 90),

@@ -19,7 +19,7 @@ def test_pieces_are_few_and_even(window: int, length: int) -> None:
     assert cut.pieces * cut.length - window < cut.pieces  # no more filling than a step a piece
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(window=st.integers(1, 12), length=st.integers(1, 5), seed=st.integers(0, 99))
 def test_steps_are_cut_in_order_and_joined_again(window: int, length: int, seed: int) -> None:
     cut = Pieces.at_most(window, length)
@@ -31,7 +31,7 @@ def test_steps_are_cut_in_order_and_joined_again(window: int, length: int, seed:
     np.testing.assert_array_equal(back, x[..., 0])
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(window=st.integers(1, 12), length=st.integers(1, 5), seed=st.integers(0, 99))
 def test_the_same_items_are_seen_at_the_same_steps(window: int, length: int, seed: int) -> None:
     cut = Pieces.at_most(window, length)

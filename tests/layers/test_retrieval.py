@@ -39,7 +39,7 @@ def make(way: str, form: str = "one", seed: int = 0) -> tuple[Retrieval, Any, Ma
     return Retrieval(way, *variables), tf.constant(hidden, tf.float32), marks, log_p
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(
     rows=st.lists(st.lists(st.integers(-1, 6), max_size=12), min_size=1, max_size=3),
     size=st.integers(1, 9),

@@ -84,7 +84,7 @@ WAYS: dict[str, Callable[[World, int], TopK]] = {
 
 
 @pytest.mark.parametrize("way", WAYS)
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(
     items=st.integers(1, 70), batch=st.integers(1, 3), k=st.integers(1, 80), seed=st.integers(0, 99)
 )
@@ -101,7 +101,7 @@ def test_answers_are_the_sorted_scores_with_ties_in_catalogue_order(
     np.testing.assert_allclose(found.log_normalizer, normalizer, rtol=1e-5, atol=1e-5)
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(
     items=st.integers(1, 200),
     batch=st.sampled_from([1, 2, 16]),

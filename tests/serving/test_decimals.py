@@ -21,7 +21,7 @@ def _printed(number: np.float32) -> float:
         elements=st.floats(width=32, allow_nan=False, allow_infinity=False),
     )
 )
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 def test_numbers_round_as_printf_prints_them(numbers: Array) -> None:
     assert decimals(numbers).tolist() == [_printed(number) for number in numbers]
 

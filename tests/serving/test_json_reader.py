@@ -35,7 +35,7 @@ def _typed(value: object) -> object:
 
 
 @given(value=_VALUES, ascii_only=st.booleans(), indent=st.sampled_from([None, 2]))
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 def test_valid_json_reads_as_pythons_own_reader_reads_it(
     value: object, ascii_only: bool, indent: int | None
 ) -> None:
@@ -55,7 +55,7 @@ def test_valid_json_reads_as_pythons_own_reader_reads_it(
 @given(st.binary(max_size=40) | st.text('[]{},:"ae1-.NIn\\u \t', max_size=20).map(str.encode))
 @example(b"0E")
 @example(b'"a" 1')
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 def test_both_readers_agree_on_anything_at_all(body: bytes) -> None:
     results = []
     for read in (read_value, lambda body: Document(body).value()):

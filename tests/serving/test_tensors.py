@@ -25,7 +25,7 @@ _NUMPY_TYPES = {
 
 
 @given(st.data(), st.sampled_from(sorted(_NUMPY_TYPES)))
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 def test_what_is_written_reads_back_as_the_same_array(data: st.DataObject, name: str) -> None:
     array = data.draw(
         arrays.arrays(
@@ -40,7 +40,7 @@ def test_what_is_written_reads_back_as_the_same_array(data: st.DataObject, name:
 
 
 @given(st.lists(st.lists(st.binary(max_size=8), min_size=2, max_size=2), min_size=1))
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @pytest.mark.parametrize("name", ["x", "x_bytes"])
 def test_strings_read_back_whether_they_are_text_or_not(name: str, rows: list[Any]) -> None:
     array = np.array(rows, object)
