@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import polars as pl
 import pytest
 import tensorflow as tf
 
@@ -104,8 +105,15 @@ def test_reranking_orders_what_was_retrieved(rated: HRNNRecommender) -> None:
 
 
 def test_what_cannot_be_asked_is_refused(rated: HRNNRecommender, plain: HRNNRecommender) -> None:
-    with pytest.raises(ConfigError, match="rerank: got a model without a ranking head"):
+    with pytest.raises(
+        ConfigError, match="ranking head, expected one: train with --set rating=joint"
+    ):
         plain.recommend(HISTORIES, k=3, rerank=8)
+    with pytest.raises(ConfigError, match="feedback: got some, but this model reads none"):
+        plain.recommend(HISTORIES[:1], feedback=[[1.0, None, 2.0]])
+    table = pl.DataFrame({"user": ["a"], "item": FILMS[:1], "timestamp": [5]})
+    with pytest.raises(ConfigError, match="times: got some beside a table"):
+        plain.recommend(table, times=[[5]])
     with pytest.raises(ConfigError, match="rerank: got 2, expected k = 3 or more"):
         rated.recommend(HISTORIES, k=3, rerank=2)
     with pytest.raises(DataError, match="got 1 lists, expected 3, one a history"):

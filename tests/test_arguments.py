@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tfhrnn.arguments import id_list, name_value_pairs, unix_seconds
+from tfhrnn.arguments import id_list, name_value_pairs, number, unix_seconds
 from tfhrnn.errors import ConfigError
 
 NAMES = st.text(min_size=1, max_size=8).filter(lambda text: "=" not in text)
@@ -70,3 +70,17 @@ def test_a_time_that_is_none_is_shown(text: str) -> None:
     with pytest.raises(ConfigError) as caught:
         unix_seconds(text)
     assert str(caught.value) == f"--times: got {text!r}, expected Unix seconds"
+
+
+@given(st.floats(allow_nan=False, allow_infinity=False))
+def test_numbers_are_read_as_they_are_written_and_blanks_are_unknown(value: float) -> None:
+    assert number(repr(value), "--feedback") == value
+    assert number("", "--feedback") is None and number(" ", "--feedback") is None
+
+
+@pytest.mark.parametrize("text", ["x", "nan", "inf", "1,5"])
+def test_a_number_that_is_none_is_shown(text: str) -> None:
+    with pytest.raises(ConfigError) as caught:
+        number(text, "--feedback")
+    expected = "expected a number, or nothing where unknown"
+    assert str(caught.value) == f"--feedback: got {text!r}, {expected}"

@@ -6,8 +6,10 @@ import json
 import math
 from pathlib import Path
 
+import numpy as np
 import polars as pl
 import pytest
+import tensorflow as tf
 
 from tfhrnn import cli
 from tfhrnn.recommender import HRNNRecommender
@@ -61,3 +63,54 @@ def test_json_holds_what_is_printed_and_null_for_no_number(
     assert found["nowhere"] is None
     shown = capsys.readouterr().out
     assert "gap level 1" in shown and all(item in shown for item in items)
+
+
+def test_the_historys_feedback_means_the_same_on_the_command_line_in_python_and_served(
+    trained: HRNNRecommender,
+    run_folder: Path,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    items, times = trained.catalogue.ids[:3], [1_000_000_000, 1_000_000_060, 1_000_000_500]
+    out = tmp_path / "out.json"
+    asked = ["--run", str(run_folder), "--history", json.dumps(items), "--gap", "90"]
+    asked += ["--times", ",".join(map(str, times)), "--json", str(out)]
+    assert cli.main(["recommend", *asked, "--feedback", "5,1,", "-k", "30"]) == 0
+    typed = {row["item"]: row["log_probability"] for row in json.loads(out.read_text())["items"]}
+
+    def called(feedback: list[float | None] | None) -> dict[str, float]:
+        given = None if feedback is None else [feedback]
+        found = trained.recommend([items], times=[times], feedback=given, gap=90, k=30)
+        return dict(found.select("item", "log_probability").iter_rows())
+
+    signature = tf.saved_model.load(str(trained.export(tmp_path / "model"))).signatures
+    answer = signature["serving_default"](
+        history=tf.constant([items]),
+        times=tf.constant([times], tf.int64),
+        feedback=tf.constant([[5.0, 1.0, np.nan]]),
+        user_age=tf.constant([np.nan], tf.float32),
+        user_group=tf.constant([""]),
+        query_time=tf.constant([times[-1] + 90], tf.int64),
+        k=tf.constant([30]),
+        exclude_seen=tf.constant([False]),
+    )
+    ids = [item.decode() for item in answer["items"].numpy()[0]]
+    served = dict(zip(ids, answer["log_probabilities"].numpy()[0].tolist(), strict=True))
+    found = called([5.0, 1.0, None])
+    assert len(found) == 30
+    assert typed == pytest.approx(found, abs=1e-5) and served == pytest.approx(found, abs=1e-5)
+    # It matters, and left out it is unknown.
+    assert called(None) == called([None] * 3)
+    assert max(abs(found[item] - log_p) for item, log_p in called(None).items()) > 1e-4
+
+    rank = ["rank", *asked, "--items", json.dumps(items), "--feedback"]
+    assert cli.main([*rank, "[5, 1, null]"]) == 0
+    ranked = {row["item"]: row["log_probability"] for row in json.loads(out.read_text())["items"]}
+    assert ranked == pytest.approx({item: found[item] for item in items}, abs=1e-5)
+    capsys.readouterr()
+    for text, message in (
+        ("5,good,", "--feedback: got 'good', expected a number, or nothing where unknown"),
+        ("5", "history, row 1, column feedback: got 1 values, expected 3"),
+    ):
+        assert cli.main([*rank, text]) == 2
+        assert message in capsys.readouterr().err

@@ -110,8 +110,9 @@ def test_towers_and_losses_tell_options_that_their_setting_takes() -> None:
             # Defaults stated are options read, and a name that is not there is refused with them.
             stated = own.removesuffix(".").replace(", ", ",").replace("=output_dropout", "=0.5")
             assert len(read(name, stated)) == stated.count("=")
-            known = ", ".join(re.findall(r"(\w+)=", stated)) or "none"
-            with pytest.raises(ConfigError, match=re.escape(f"NAME=VALUE of: {known}")):
+            known = ", ".join(re.findall(r"(\w+)=", stated))
+            refused = f"NAME=VALUE of: {known}" if known else f"but {name} takes none"
+            with pytest.raises(ConfigError, match=re.escape(refused)):
                 read(name, "no_such=1")
     assert "Options" not in of_losses["in_batch"]  # it has none
     # A model hands its towers that setting.

@@ -282,6 +282,22 @@ def test_ctrl_c_is_130_and_says_what_is_kept(
     assert cli.main(["propose-thresholds", "--data", str(tiny_log.directory)]) == 130
     error = capsys.readouterr().err.strip()
     assert error == "tfhrnn propose-thresholds: stopped; finished epochs and files are kept"
+    monkeypatch.setattr(commands, "_train", stop)
+    assert cli.main(["train", "--data", str(tiny_log.directory), "--out", "run"]) == 130
+    assert capsys.readouterr().err.endswith("files are kept; go on with --resume\n")
+
+
+def test_unknown_arguments_point_to_the_commands_own_help(fails: Callable[..., str]) -> None:
+    error = fails("recommend", "--run", "run", "--colour", "red")
+    assert error == ("unrecognized arguments: --colour red; see python -m tfhrnn recommend --help")
+
+
+def test_help_tells_the_roles_and_how_features_are_listed(capsys: Any) -> None:
+    with pytest.raises(SystemExit):
+        cli.main(["prepare", "--help"])
+    shown = " ".join(capsys.readouterr().out.split())
+    assert "roles: user_id, item_id, timestamp, feedback, weight, event_type" in shown
+    assert "several separated by spaces, such as tags:multi-hot name:text" in shown
 
 
 @pytest.mark.parametrize("command", ["prepare", "train"])

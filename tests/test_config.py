@@ -30,7 +30,9 @@ def test_text_is_parsed_by_the_fields_type() -> None:
 @pytest.mark.parametrize(
     ("settings", "message"),
     [
-        ({"unit": "64"}, "no setting named 'unit'; there are: "),
+        ({"unit": "64"}, r"no setting named 'unit' \(did you mean 'units'\?\); there are: "),
+        ({"hiden_dimension": "43"}, r"'hiden_dimension' \(did you mean 'hidden_dimension'\?\)"),
+        ({"zzz": "1"}, "no setting named 'zzz'; there are: "),
         ({"units": "many"}, "units: got 'many', expected a whole number"),
         ({"units": 1.5}, "units: got 1.5, expected a whole number"),
         ({"units": "0"}, "units: got 0, expected a whole number of at least 1"),

@@ -10,7 +10,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tfhrnn import errors
-from tfhrnn.errors import ConfigError, DataError, ProtocolError, RunError, TfhrnnError
+from tfhrnn.errors import (
+    ConfigError,
+    DataError,
+    ProtocolError,
+    RunError,
+    TfhrnnError,
+    did_you_mean,
+)
 
 
 @pytest.mark.parametrize(
@@ -75,3 +82,10 @@ def test_the_kinds_above_are_all_there_are() -> None:
 def test_plain_errors_survive_another_process(kind: type[TfhrnnError]) -> None:
     again = pickle.loads(pickle.dumps(kind("units: got 0")))
     assert type(again) is kind and str(again) == "units: got 0"
+
+
+def test_only_a_close_name_is_proposed_and_the_closest_one() -> None:
+    known = ["units", "levels", "level_width"]
+    assert did_you_mean("unitz", known) == " (did you mean 'units'?)"
+    assert did_you_mean("level", known) == " (did you mean 'levels'?)"
+    assert did_you_mean("colour", known) == did_you_mean("x", []) == ""

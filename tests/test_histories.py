@@ -60,6 +60,19 @@ def test_lists_of_unlike_lengths_are_named(options: dict[str, Any], message: str
     assert str(caught.value) == message
 
 
+def test_feedback_of_lists_may_be_unknown_but_not_endless() -> None:
+    given: list[Any] = [[4, None, float("nan"), "2.5"]]
+    found = Histories.from_lists([list("abcd")], FACTS, feedback=given)
+    np.testing.assert_array_equal(found.feedback, [[4.0, np.nan, np.nan, 2.5]])
+    refused: list[Any] = ["good", float("inf"), []]
+    for bad in refused:
+        with pytest.raises(DataError) as caught:
+            Histories.from_lists([["a"], ["b"]], FACTS, feedback=[[1.0], [bad]])
+        expected = "a finite number, or None where unknown"
+        message = f"history, row 2, column feedback: got {bad!r}, expected {expected}"
+        assert str(caught.value) == message
+
+
 def test_a_text_is_no_list_of_ids() -> None:
     with pytest.raises(DataError, match="history, row 1: got 'abc', expected a list of ids"):
         Histories.from_lists(["abc"], FACTS)

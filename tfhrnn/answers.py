@@ -12,7 +12,7 @@ import polars as pl
 from tfhrnn.data.catalogue import Catalogue
 from tfhrnn.data.facts import TrainingFacts
 from tfhrnn.data.sources import TableSource
-from tfhrnn.errors import ConfigError
+from tfhrnn.errors import ConfigError, DataError
 from tfhrnn.histories import Histories
 from tfhrnn.predictor import Predictor
 
@@ -43,12 +43,13 @@ def ask(
     query_time: int | Sequence[int] | None,
     gap: int | Sequence[int] | None,
     event_types: Sequence[Sequence[str | None]] | None = None,
+    feedback: Sequence[Sequence[float | None]] | None = None,
 ) -> Question:
     """Reads a question; the arguments are those of `HRNNRecommender.recommend`.
 
     Raises:
-      ConfigError: both query_time and gap, a time that can't be, or a user feature or event types
-        that the model doesn't read.
+      ConfigError: both query_time and gap, a time that can't be, a user feature, event types or
+        feedback that the model doesn't read, or lists beside histories that bring their own.
       DataError: lists of unlike lengths, or a value that is no number where one is read.
     """
     known = [spec.name for spec in predictor.user_specs]
@@ -57,14 +58,20 @@ def ask(
         raise ConfigError(f"no user feature named {unknown!r}; {there_are}")
     if event_types is not None and not predictor.uses_event_types:
         raise ConfigError("event_types: got some, but this model reads none (event_types=false)")
+    if feedback is not None and not predictor.uses_feedback:
+        raise ConfigError("feedback: got some, but this model reads none (feedback=false)")
+    lists = {"times": times, "event_types": event_types, "feedback": feedback}
     if isinstance(histories, (list, tuple)):
         histories = Histories.from_lists(
             histories,
             facts,
             times=times,
+            feedback=feedback,
             user_columns=user_columns,
             event_types=event_types,
         )
+    elif given := [name for name, values in lists.items() if values is not None]:
+        raise ConfigError(f"{given[0]}: got some beside a table, expected them as its column")
     elif not isinstance(histories, Histories):
         histories = Histories.from_table(histories, user_columns=user_columns)
     begun = np.array([len(row) > 0 for row in histories.items], np.bool_)
@@ -90,6 +97,20 @@ def best_first(columns: Mapping[str, npt.NDArray[Any]], by: str) -> dict[str, np
     worst = np.where(np.isnan(score) | (score == -np.inf), np.inf, -score)
     order = np.argsort(np.where(columns["item"] == "", np.nan, worst), kind="stable")
     return {name: np.take_along_axis(values, order, axis=1) for name, values in columns.items()}
+
+
+def padded_items(items: Sequence[Sequence[str]], users: int) -> npt.NDArray[np.str_]:
+    """Lists of ids to rank as `[users, longest]`, "" at the end of shorter ones.
+
+    Raises:
+      DataError: not a list for each user.
+    """
+    if len(items) != users:
+        found, expected = f"{len(items)} lists", f"{users}, one a history"
+        raise DataError("items", found=found, expected=expected)
+    width = max(map(len, items), default=0)
+    ids = np.array([[*row, *[""] * (width - len(row))] for row in items], np.str_)
+    return ids.reshape(users, width)
 
 
 def answers_table(

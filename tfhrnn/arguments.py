@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from pathlib import Path
 
 import numpy as np
@@ -52,6 +53,21 @@ def id_list(text: str, option: str, *, blanks: bool = False) -> list[str]:
         except json.JSONDecodeError as error:
             raise ConfigError(f"{option}: got {text!r}, expected a JSON list: {error}") from None
     return [part for part in text.split(",") if part or (blanks and text)]
+
+
+def number(text: str, option: str) -> float | None:
+    """One value of a list of numbers; None for a blank, unknown one.
+
+    Raises:
+      ConfigError: no finite number.
+    """
+    try:
+        value = float(text) if text.strip() else None
+    except ValueError:
+        value = math.nan
+    if value is not None and not math.isfinite(value):
+        raise ConfigError(f"{option}: got {text!r}, expected a number, or nothing where unknown")
+    return value
 
 
 def unix_seconds(text: str) -> int:

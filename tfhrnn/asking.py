@@ -11,7 +11,7 @@ import polars as pl
 from rich.console import Console
 from rich.table import Table
 
-from tfhrnn.arguments import id_list, name_value_pairs, unix_seconds
+from tfhrnn.arguments import id_list, name_value_pairs, number, unix_seconds
 from tfhrnn.run_folder import RunFolder
 from tfhrnn.startup import start_tensorflow
 
@@ -60,6 +60,10 @@ def _question(
     times = None
     if arguments.times is not None:
         times = [[unix_seconds(t) for t in id_list(arguments.times, "--times")]]
+    feedback = None
+    if arguments.feedback is not None:
+        texts = id_list(arguments.feedback, "--feedback", blanks=True)
+        feedback = [[number(text, "--feedback") for text in texts]]
     types = None
     if arguments.event_types is not None:
         types = [id_list(arguments.event_types, "--event-types", blanks=True)]
@@ -72,6 +76,7 @@ def _question(
         "gap": arguments.gap,
         "query_time": arguments.query_time,
         "times": times,
+        "feedback": feedback,
         "user_columns": {
             name: [value] for name, value in name_value_pairs(arguments.user, "--user")
         },

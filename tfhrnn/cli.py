@@ -16,6 +16,7 @@ from typing import NoReturn
 import tfhrnn
 from tfhrnn.choices import names
 from tfhrnn.config import PRESETS, RETRIEVAL_NAMES, STRATEGY_NAMES, ModelConfig, TrainingConfig
+from tfhrnn.data.columns import ALIASES
 from tfhrnn.errors import TfhrnnError
 
 
@@ -86,8 +87,9 @@ def build_parser() -> argparse.ArgumentParser:
         metavar="NAME:KIND",
         nargs="+",
         action="extend",
-        help="columns of the item table; KIND is multi-hot, categorical, numeric, text "
-        "or text:BUCKETS (left out: chosen by content)",
+        help="columns of the item table, several separated by spaces, such as tags:multi-hot "
+        "name:text; KIND is multi-hot, categorical, numeric, text or text:BUCKETS (left out: "
+        "chosen by content)",
     )
     prepare.add_argument(
         "--user-features",
@@ -249,6 +251,10 @@ def _history_arguments(parser: argparse.ArgumentParser) -> None:
         "--times", help="their Unix seconds, likewise; left out: the data's median gap apart"
     )
     parser.add_argument(
+        "--feedback",
+        help="the history's feedback, likewise, an empty one unknown: 4,,2.5 (left out: unknown)",
+    )
+    parser.add_argument(
         "--event-types",
         help="types of the history's events, likewise, an empty one unknown: click,,purchase",
     )
@@ -266,7 +272,7 @@ def _reading_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="ROLE=COLUMN",
         action="append",
         default=[],
-        help="such as user_id=who; repeat as needed",
+        help=f"such as user_id=who; repeat as needed; roles: {', '.join(ALIASES['interactions'])}",
     )
     parser.add_argument(
         "--timestamp-unit", choices=["s", "ms", "iso"], help="left out: inferred and said"
@@ -307,7 +313,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
       The exit code: 0, 2 for bad input, 130 for Ctrl-C.
     """
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
-    parsed = build_parser().parse_args(arguments)
+    parser = build_parser()
+    parsed, others = parser.parse_known_args(arguments)
+    if others:  # said by the command, whose help tells what there is
+        parser.prog += f" {parsed.command}"
+        parser.error(f"unrecognized arguments: {' '.join(others)}")
     try:
         from tfhrnn import commands
 
@@ -316,10 +326,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print(f"tfhrnn {parsed.command}: {_one_line(str(error))}", file=sys.stderr)
         return 2
     except KeyboardInterrupt:
-        print(
-            f"\ntfhrnn {parsed.command}: stopped; finished epochs and files are kept",
-            file=sys.stderr,
-        )
+        further = "; go on with --resume" if hasattr(parsed, "resume") else ""
+        kept = f"stopped; finished epochs and files are kept{further}"
+        print(f"\ntfhrnn {parsed.command}: {kept}", file=sys.stderr)
         return 130
     except BrokenPipeError:
         # The reader (head, less) has gone; there is no one left to tell.

@@ -13,8 +13,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal, get_args, get_origin, get_type_hints
 
-from tfhrnn.errors import ConfigError
-from tfhrnn.personalize import own_names
+from tfhrnn.errors import ConfigError, did_you_mean
+from tfhrnn.personalize import HYPERPARAMETERS, own_names
 from tfhrnn.presets import PRESETS as PRESETS
 
 TowerName = Literal[
@@ -370,7 +370,10 @@ class Config:
                     break
             else:
                 known = sorted([*get_type_hints(ModelConfig), *get_type_hints(TrainingConfig)])
-                raise ConfigError(f"no setting named {name!r}; there are: {', '.join(known)}")
+                meant = did_you_mean(name, [*known, *HYPERPARAMETERS])
+                raise ConfigError(
+                    f"no setting named {name!r}{meant}; there are: {', '.join(known)}"
+                )
         return dataclasses.replace(
             self,
             model=dataclasses.replace(self.model, **parts["model"]),
@@ -429,5 +432,6 @@ def preset(name: str, settings: Mapping[str, object] | None = None) -> Config:
     43
     """
     if name not in PRESETS:
-        raise ConfigError(f"no preset named {name!r}; there are: {', '.join(PRESETS)}")
+        meant = did_you_mean(name, PRESETS)
+        raise ConfigError(f"no preset named {name!r}{meant}; there are: {', '.join(PRESETS)}")
     return Config(preset=name).with_settings({**PRESETS[name], **own_names(settings or {})})

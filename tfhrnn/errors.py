@@ -7,6 +7,8 @@ are like it. The command line turns any `TfhrnnError` into one line on standard 
 
 from __future__ import annotations
 
+import difflib
+from collections.abc import Iterable
 from pathlib import Path
 
 
@@ -61,3 +63,13 @@ class ProtocolError(TfhrnnError):
 
 class RunError(TfhrnnError):
     """A run, data or model folder that is missing, incomplete or of another kind."""
+
+
+def did_you_mean(name: str, known: Iterable[str]) -> str:
+    """What follows a name that does not exist: the closest one that does, or nothing.
+
+    >>> did_you_mean("unit", ["units", "layers"]), did_you_mean("colour", ["units"])
+    (" (did you mean 'units'?)", '')
+    """
+    close = difflib.get_close_matches(name, list(known), n=1)
+    return f" (did you mean {close[0]!r}?)" if close else ""

@@ -6,6 +6,7 @@ Histories come from an event log, from a table, or as plain lists of ids; what a
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -98,17 +99,18 @@ class Histories:
         facts: TrainingFacts,
         *,
         times: Sequence[Sequence[int]] | None = None,
-        feedback: Sequence[Sequence[float]] | None = None,
+        feedback: Sequence[Sequence[float | None]] | None = None,
         user_columns: Mapping[str, Sequence[Any]] | None = None,
         event_types: Sequence[Sequence[str | None]] | None = None,
     ) -> Histories:
         """Plain lists of ids.
 
         Without times, events stand the training data's median gap apart and end with its last
-        event. Without feedback or event types, these are unknown.
+        event. Without feedback or event types, these are unknown; so are None, NaN and "".
 
         Raises:
-          DataError: lists of unlike lengths, or a text where a list of ids belongs.
+          DataError: lists of unlike lengths, a text where a list of ids belongs, or feedback that
+            is no finite number.
         """
         for row, ids in enumerate(items, 1):
             if isinstance(ids, str):
@@ -120,11 +122,11 @@ class Histories:
                 for row in items
             ]
         if feedback is None:
-            feedback = [[float("nan")] * len(row) for row in items]
+            feedback = [[None] * len(row) for row in items]
+        given: dict[str, Sequence[Sequence[Any]]] = {"times": times, "feedback": feedback}
         types = None
         if event_types is not None:
             types = [["" if kind is None else str(kind) for kind in row] for row in event_types]
-        given: dict[str, Sequence[Sequence[Any]]] = {"times": times, "feedback": feedback}
         given |= {} if types is None else {"event_types": types}
         for name, lists in given.items():
             if len(lists) != len(items):
@@ -140,7 +142,10 @@ class Histories:
                         expected=f"{len(wanted)}",
                     )
         names = [str(row) for row in range(len(items))]
-        return cls(names, items, times, feedback, user_columns or {}, types)
+        numbers = [
+            [_feedback(value, row) for value in values] for row, values in enumerate(feedback, 1)
+        ]
+        return cls(names, items, times, numbers, user_columns or {}, types)
 
     @classmethod
     def from_table(
@@ -229,6 +234,18 @@ def _text(value: Any, separator: str) -> str:
     if isinstance(value, (bool, np.bool_)):
         return str(value).lower()  # as polars writes it, and so the vocabulary
     return "" if value is None else str(value)
+
+
+def _feedback(value: Any, row: int) -> float:
+    """An event's feedback, NaN for an unknown one."""
+    try:
+        number = float("nan") if value is None or value == "" else float(value)
+    except (TypeError, ValueError):
+        number = float("inf")
+    if math.isinf(number):
+        expected = "a finite number, or None where unknown"
+        raise DataError("history", row=row, column="feedback", found=repr(value), expected=expected)
+    return number
 
 
 def _number(value: Any, name: str, row: int) -> float:

@@ -9,12 +9,11 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import numpy.typing as npt
 import polars as pl
 import tensorflow as tf
 
-from tfhrnn.answers import answers_table, ask, best_first
+from tfhrnn.answers import answers_table, ask, best_first, padded_items
 from tfhrnn.config import Config, ModelConfig, RetrievalName, preset
 from tfhrnn.data.catalogue import Catalogue
 from tfhrnn.data.event_log import EventLog, write_event_log
@@ -22,7 +21,7 @@ from tfhrnn.data.feature_choice import features_of
 from tfhrnn.data.files import whole_folder
 from tfhrnn.data.sources import TableSource, table_name
 from tfhrnn.devices import Devices
-from tfhrnn.errors import ConfigError, DataError, RunError, TfhrnnError
+from tfhrnn.errors import ConfigError, RunError, TfhrnnError
 from tfhrnn.evaluation.result import evaluate_run
 from tfhrnn.export import export
 from tfhrnn.histories import Histories
@@ -300,6 +299,7 @@ class HRNNRecommender:
         exclude_seen: bool = False,
         times: Sequence[Sequence[int]] | None = None,
         user_columns: Mapping[str, Sequence[Any]] | None = None,
+        feedback: Sequence[Sequence[float | None]] | None = None,
         event_types: Sequence[Sequence[str | None]] | None = None,
         rerank: int | None = None,
         retrieval: RetrievalName = "exact",
@@ -316,6 +316,7 @@ class HRNNRecommender:
           times: Unix seconds of plain lists' events; the training data's median gap apart if left
             out.
           user_columns: raw user features by name, a value a history.
+          feedback: of plain lists' events, None or NaN where unknown; all of them if left out.
           event_types: types of plain lists' events, "" or None where unknown; all of them if left
             out.
           rerank: retrieve that many, and return the k of the highest predicted feedback.
@@ -327,8 +328,8 @@ class HRNNRecommender:
           level where there is no history).
 
         Raises:
-          ConfigError: both query_time and gap, a k below 1, a time that can't be, a user feature or
-            event types that the model doesn't read, or no such retrieval.
+          ConfigError: both query_time and gap, a k below 1, a time that can't be, a user feature,
+            feedback or event types that the model doesn't read, or no such retrieval.
           DataError: lists of unlike lengths, or a value that is no number where one is read.
         """
         if k < 1:
@@ -337,7 +338,10 @@ class HRNNRecommender:
             raise ConfigError(f"rerank: got {rerank}, expected k = {k} or more")
         run, predictor = self._trained(), self._predictor(retrieval)
         if rerank is not None and not predictor.rates:
-            raise ConfigError("rerank: got a model without a ranking head, expected rating=joint")
+            raise ConfigError(
+                "rerank: got a model without a ranking head, expected one: train with --set "
+                "rating=joint or detached"
+            )
         asked = ask(
             predictor,
             run.facts,
@@ -346,6 +350,7 @@ class HRNNRecommender:
             user_columns=user_columns,
             query_time=query_time,
             gap=gap,
+            feedback=feedback,
             event_types=event_types,
         )
         ids, log_p = predictor.answer(
@@ -356,8 +361,8 @@ class HRNNRecommender:
         )
         columns: dict[str, npt.NDArray[Any]] = {"item": ids, "log_probability": log_p}
         if rerank is not None:
-            _, feedback = predictor.rank(asked.histories, ids, query_time=asked.query_time)
-            sorted_ = best_first({**columns, "feedback": feedback}, "feedback")
+            _, predicted = predictor.rank(asked.histories, ids, query_time=asked.query_time)
+            sorted_ = best_first({**columns, "feedback": predicted}, "feedback")
             columns = {name: values[:, :k] for name, values in sorted_.items()}
         return answers_table(run.catalogue, asked, columns)
 
@@ -370,6 +375,7 @@ class HRNNRecommender:
         gap: int | Sequence[int] | None = None,
         times: Sequence[Sequence[int]] | None = None,
         user_columns: Mapping[str, Sequence[Any]] | None = None,
+        feedback: Sequence[Sequence[float | None]] | None = None,
         event_types: Sequence[Sequence[str | None]] | None = None,
     ) -> pl.DataFrame:
         """Given items for each history, best first.
@@ -381,6 +387,7 @@ class HRNNRecommender:
           gap: as in `recommend`.
           times: as in `recommend`.
           user_columns: as in `recommend`.
+          feedback: as in `recommend`.
           event_types: as in `recommend`.
 
         Returns:
@@ -401,21 +408,14 @@ class HRNNRecommender:
             user_columns=user_columns,
             query_time=query_time,
             gap=gap,
+            feedback=feedback,
             event_types=event_types,
         )
-        if len(items) != len(asked.query_time):
-            raise DataError(
-                "items",
-                found=f"{len(items)} lists",
-                expected=f"{len(asked.query_time)}, one a history",
-            )
-        width = max(map(len, items), default=0)
-        ids = np.array([[*row, *[""] * (width - len(row))] for row in items], np.str_)
-        ids = ids.reshape(len(items), width)
-        log_p, feedback = predictor.rank(asked.histories, ids, query_time=asked.query_time)
-        columns = {"item": ids, "log_probability": log_p}
+        ids = padded_items(items, len(asked.query_time))
+        log_p, predicted = predictor.rank(asked.histories, ids, query_time=asked.query_time)
+        columns: dict[str, npt.NDArray[Any]] = {"item": ids, "log_probability": log_p}
         if predictor.rates:
-            columns["feedback"] = feedback
+            columns["feedback"] = predicted
         by = "feedback" if predictor.rates else "log_probability"
         return answers_table(run.catalogue, asked, best_first(columns, by))
 

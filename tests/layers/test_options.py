@@ -44,6 +44,10 @@ def test_values_take_the_type_of_the_default(text: str, wanted: dict[str, Any]) 
     [
         ("heads", "tower x: got option 'heads', expected NAME=VALUE of: heads, share, style, fast"),
         ("width=3", "tower x: got option 'width=3', expected NAME=VALUE of: "),
+        (
+            "head=3",
+            "tower x: got option 'head=3' (did you mean 'heads'?), expected NAME=VALUE of: h",
+        ),
         ("units=3", "got option 'units=3'"),
         ("seed=3", "got option 'seed=3'"),
         ("heads=two", "tower x: heads: got 'two', expected a value like 2"),
@@ -55,6 +59,13 @@ def test_what_cannot_be_is_refused(text: str, message: str) -> None:
     with pytest.raises(ConfigError) as caught:
         parse_options("tower x", build, text)
     assert message in str(caught.value)
+
+
+def test_who_takes_none_says_so() -> None:
+    with pytest.raises(ConfigError) as caught:
+        parse_options("loss full_softmax", lambda logits: None, "negatives=5")
+    wanted = "loss full_softmax: got option 'negatives=5', but full_softmax takes none"
+    assert str(caught.value) == wanted
 
 
 def test_what_others_set_is_no_option() -> None:

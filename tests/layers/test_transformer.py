@@ -297,7 +297,7 @@ def test_a_config_holds_every_argument() -> None:
 
 
 def test_what_cannot_be_built_is_refused() -> None:
-    with pytest.raises(ConfigError, match="units: got 5, expected a multiple of heads, 2"):
+    with pytest.raises(ConfigError, match="heads: got 2, expected a divisor of units, 5"):
         TransformerTower(5)
     for name in ("layers", "heads", "context", "feed_forward"):
         with pytest.raises(ConfigError, match=f"{name}: got 0, expected 1 or more"):

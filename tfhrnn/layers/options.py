@@ -6,7 +6,7 @@ import inspect
 from collections.abc import Callable, Collection
 from typing import Any
 
-from tfhrnn.errors import ConfigError
+from tfhrnn.errors import ConfigError, did_you_mean
 
 
 def options_of(build: Callable[..., Any], taken: Collection[str] = ()) -> dict[str, Any]:
@@ -48,10 +48,12 @@ def parse_options(
     found: dict[str, Any] = {}
     for part in filter(None, (part.strip() for part in text.split(","))):
         name, equals, value = part.partition("=")
+        if not known:
+            raise ConfigError(f"{owner}: got option {part!r}, but {owner.split()[-1]} takes none")
         if not equals or name not in known:
+            meant = "" if name in known else did_you_mean(name, known)
             raise ConfigError(
-                f"{owner}: got option {part!r}, expected NAME=VALUE of: "
-                f"{', '.join(known) or 'none'}"
+                f"{owner}: got option {part!r}{meant}, expected NAME=VALUE of: {', '.join(known)}"
             )
         kind = type(known[name])
         try:

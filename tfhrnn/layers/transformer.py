@@ -133,7 +133,7 @@ class TransformerTower(tf.keras.layers.Layer):
             if getattr(self, name) < 1:
                 raise ConfigError(f"{name}: got {getattr(self, name)}, expected 1 or more")
         if units % heads:
-            raise ConfigError(f"units: got {units}, expected a multiple of heads, {heads}")
+            raise ConfigError(f"heads: got {heads}, expected a divisor of units, {units}")
         dtype = self._dtype_policy
         self.project = tf.keras.layers.Dense(
             units,
