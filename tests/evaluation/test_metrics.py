@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from itertools import permutations
+from itertools import pairwise, permutations
 
 import numpy as np
 import pytest
@@ -11,6 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tfhrnn.evaluation.metrics import (
+    TieRule,
     hit_rate,
     mae,
     mrr,
@@ -18,8 +19,10 @@ from tfhrnn.evaluation.metrics import (
     perplexity,
     precision,
     random_precision,
+    ranks_of,
     rmse,
     standard_error,
+    user_weights,
 )
 
 RANKS = st.lists(st.integers(0, 60), min_size=1, max_size=30)
@@ -199,3 +202,41 @@ def test_errors_of_ratings_are_weighted() -> None:
     # Unweighted, and in float32 given: the mean is taken in float64.
     assert rmse(predicted.astype(np.float32), feedback) == pytest.approx(math.sqrt(10 / 3))
     assert mae(predicted.astype(np.float32), feedback) == pytest.approx(4 / 3)
+
+
+SCORES = st.lists(st.integers(0, 3), min_size=1, max_size=6)
+
+
+@given(SCORES, st.integers(0, 5))
+def test_tie_rules_follow_all_orders_of_equal_scores(scores: list[int], at: int) -> None:
+    column = at % len(scores)
+    # Where the target stands in each order of the columns that is sorted by score.
+    orders = [
+        order.index(column)
+        for order in permutations(range(len(scores)))
+        if all(scores[a] >= scores[b] for a, b in pairwise(order))
+    ]
+    expected = {
+        "optimistic": min(orders),
+        "pessimistic": max(orders),
+        "mean": float(np.mean(orders)),
+        "catalogue": sorted(range(len(scores)), key=lambda c: -scores[c]).index(column),
+    }
+    rules: tuple[TieRule, ...] = ("optimistic", "pessimistic", "mean", "catalogue")
+    for rule in rules:
+        found = ranks_of(np.array([scores], float), np.array([column]), rule)
+        assert found == [pytest.approx(expected[rule])]
+
+
+def test_a_score_that_is_no_number_is_refused_instead_of_ranked_first() -> None:
+    scores = np.array([[1.0, 2], [3, np.nan]])
+    with pytest.raises(ValueError, match="got NaN in row 1, column 1"):
+        ranks_of(scores, np.array([0, 1]))
+    assert ranks_of(np.array([[-np.inf, 0.0]]), np.array([0])).tolist() == [1]
+
+
+@given(st.lists(st.tuples(st.integers(0, 3), st.integers(0, 9)), min_size=1, max_size=20))
+def test_user_weights_average_each_users_mean(rows: list[tuple[int, int]]) -> None:
+    users, ranks = (np.array(column) for column in zip(*rows, strict=True))
+    means = [hit_rate(ranks[users == user], 5) for user in np.unique(users)]
+    assert hit_rate(ranks, 5, user_weights(users)) == pytest.approx(np.mean(means))
