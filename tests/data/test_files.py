@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import polars as pl
 import pytest
 
-from tfhrnn.data.files import whole_file, whole_folder
+from tfhrnn.data.files import save_table, whole_file, whole_folder
 from tfhrnn.errors import RunError
 
 
@@ -75,3 +76,15 @@ def test_a_file_that_fails_leaves_the_old_one(tmp_path: Path) -> None:
         raise ZeroDivisionError
     assert out.read_text() == "old"
     assert [path.name for path in tmp_path.iterdir()] == ["out.txt"]
+
+
+def test_a_table_is_saved_whole_with_what_it_says_of_itself(tmp_path: Path) -> None:
+    path, frame = tmp_path / "a.parquet", pl.DataFrame({"a": [1, 2]})
+    save_table(frame, path, {"made by": "é"})
+    assert pl.read_parquet(path).equals(frame)
+    assert pl.read_parquet_metadata(path)["made by"] == "é"
+    save_table(frame, path)
+    assert "made by" not in pl.read_parquet_metadata(path)
+    with pytest.raises(RunError, match="could not be written: "):
+        save_table(frame, tmp_path / "none" / "a.parquet")
+    assert list(tmp_path.iterdir()) == [path]

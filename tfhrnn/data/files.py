@@ -10,7 +10,7 @@ from __future__ import annotations
 import os
 import shutil
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -73,16 +73,44 @@ def whole_folder(out: Path) -> Iterator[Path]:
             shutil.rmtree(temporary, ignore_errors=True)
 
 
-def write_parquet(frame: pl.DataFrame, path: Path) -> None:
+def write_parquet(
+    frame: pl.DataFrame, path: Path, metadata: Mapping[str, str] | None = None
+) -> None:
     """Writes a frame.
+
+    Args:
+      frame: what to write.
+      path: where to.
+      metadata: what the file is to say of itself.
 
     Raises:
       OSError: the disk is full, say; polars raises an error of its own there.
     """
     try:
-        frame.write_parquet(path)
+        frame.write_parquet(path, metadata=None if metadata is None else dict(metadata))
     except pl.exceptions.PolarsError as error:
         raise OSError(str(error).splitlines()[0]) from error
+
+
+def save_table(
+    frame: pl.DataFrame, path: str | Path, metadata: Mapping[str, str] | None = None
+) -> None:
+    """Writes a frame as a Parquet file that is there whole or not at all.
+
+    Args:
+      frame: what to write.
+      path: in a folder that exists.
+      metadata: as in `write_parquet`.
+
+    Raises:
+      RunError: the file can't be written.
+    """
+    path = Path(path)
+    try:
+        with whole_file(path) as temporary:
+            write_parquet(frame, temporary, metadata)
+    except OSError as error:
+        raise RunError(f"{path}: could not be written: {error.strerror or error}") from error
 
 
 def _rename(folder: Path, out: Path, old: Path) -> None:

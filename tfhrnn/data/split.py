@@ -19,7 +19,7 @@ import polars as pl
 from numpy.typing import NDArray
 
 from tfhrnn.data.event_log import EventLog
-from tfhrnn.data.files import whole_file, write_parquet
+from tfhrnn.data.files import save_table
 from tfhrnn.errors import DataError, RunError
 from tfhrnn.protocol import Protocol
 
@@ -126,12 +126,7 @@ def write_split(path: str | Path, user_ids: Sequence[str], parts: NDArray[np.int
     """
     names = [Part(int(part)).name.lower() for part in parts]
     frame = pl.DataFrame({"user_id": list(user_ids), "part": names}, schema_overrides=_SCHEMA)
-    path = Path(path)
-    try:
-        with whole_file(path) as temporary:
-            write_parquet(frame, temporary)
-    except OSError as error:
-        raise RunError(f"{path}: could not be written: {error.strerror or error}") from error
+    save_table(frame, path)
 
 
 def read_split(path: str | Path, user_ids: Sequence[str]) -> NDArray[np.int8]:
