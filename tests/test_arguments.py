@@ -8,7 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tfhrnn.arguments import id_list, name_value_pairs, number, unix_seconds
+from tfhrnn.arguments import id_list, name_value_pairs, number, split_rule, unix_seconds
+from tfhrnn.cli import build_parser
+from tfhrnn.data.split_rule import SplitRule
 from tfhrnn.errors import ConfigError
 
 NAMES = st.text(min_size=1, max_size=8).filter(lambda text: "=" not in text)
@@ -84,3 +86,35 @@ def test_a_number_that_is_none_is_shown(text: str) -> None:
         number(text, "--feedback")
     expected = "expected a number, or nothing where unknown"
     assert str(caught.value) == f"--feedback: got {text!r}, {expected}"
+
+
+def asked(*words: str) -> SplitRule | None:
+    return split_rule(build_parser().parse_args(["train", "--data", "d", "--out", "o", *words]))
+
+
+def test_a_split_is_asked_for_by_name_with_a_share_or_a_point() -> None:
+    assert asked() is None
+    assert asked("--split", "users") == SplitRule()
+    assert asked("--split", "leave-one-out") == SplitRule("leave-one-out")
+    assert asked("--split", "last", "--split-share", "0.2") == SplitRule("last", 0.2)
+    for text, seconds in {
+        "891234567": 891_234_567,
+        "1970-01-02": 86_400,
+        "1970-01-01T02:00:01+02:00": 1,
+    }.items():
+        rule = asked("--split", "time", "--split-point", text)
+        assert rule == SplitRule("time", point=seconds)
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["--split-share", "0.1"], "--split-share: got no --split beside it"),
+        (["--split-point", "5"], "--split-point: got no --split beside it"),
+        (["--split", "time", "--split-point", "May"], "--split-point: got 'May', expected Unix"),
+        (["--split", "users", "--split-share", "0.1"], "which takes none"),
+    ],
+)
+def test_splits_that_cannot_be_asked_for(words: list[str], message: str) -> None:
+    with pytest.raises(ConfigError, match=message):
+        asked(*words)

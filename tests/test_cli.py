@@ -144,6 +144,26 @@ def test_two_users_train_without_a_validation_user(tmp_path: Path, capsys: Any) 
     assert f"next: python -m tfhrnn evaluate --run {tmp_path / 'run'}\n" in shown
 
 
+def test_train_parts_events_where_it_is_asked_to(tiny_log: EventLog, tmp_path: Path) -> None:
+    run, point = tmp_path / "run", tiny_log.time.mean()
+    words = ["train", "--data", str(tiny_log.directory), "--preset", "popularity-count"]
+    words += ["--split", "time", "--split-point", str(int(point)), "--out", str(run)]
+    assert cli.main(words) == 0
+    description = json.loads((run / "run.json").read_text())
+    assert description["split"] == {"by": "time", "share": None, "point": int(point)}
+    protocol = json.loads((run / "protocol.json").read_text())
+    assert protocol["test_targets"] == (tiny_log.time >= int(point)).sum()
+
+
+def test_a_split_that_leaves_nothing_to_judge_is_one_line(
+    tiny_log: EventLog, tmp_path: Path, fails: Callable[..., str]
+) -> None:
+    words = ["train", "--data", tiny_log.directory, "--out", tmp_path / "run", "--split", "time"]
+    error = fails(*words, "--split-point", "2099-01-01")
+    assert error.startswith("split by time: got no event to judge among ")
+    assert not (tmp_path / "run").exists()
+
+
 def test_a_preset_that_trains_nothing_goes_the_same_way(
     tiny_log: EventLog, tmp_path: Path, capsys: Any
 ) -> None:

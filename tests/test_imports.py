@@ -26,7 +26,7 @@ STAGES = (
     ("export", "evaluation", "answers", "model_card", "new_run", "updates"),
     ("recommender", "baselines"),
     ("quickstart", "experiments", "choices"),
-    ("arguments", "asking", "commands", "cli", "__main__"),
+    ("arguments", "asking", "comparison_commands", "commands", "cli", "__main__"),
 )
 STAGE = {name: stage for stage, names in enumerate(STAGES) for name in names}
 SIBLINGS = {frozenset(("data", "layers"))}

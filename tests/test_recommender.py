@@ -19,6 +19,7 @@ from tfhrnn.data.event_log import EventLog, write_event_log
 from tfhrnn.data.facts import item_counts
 from tfhrnn.data.split import Part, split_users
 from tfhrnn.errors import ConfigError, DataError, RunError
+from tfhrnn.evaluation.evaluate import judge
 from tfhrnn.histories import Histories
 from tfhrnn.recommender import HRNNRecommender
 
@@ -251,7 +252,7 @@ def test_thresholds_are_the_logs_unless_given(
     log = write_event_log(tiny_tables["interactions"], tmp_path / "log", thresholds=(30, 300))
 
     def thresholds(recommender: HRNNRecommender, name: str) -> tuple[int, ...]:
-        monkeypatch.setattr("tfhrnn.recommender.train", lambda *_, **__: None)
+        monkeypatch.setattr("tfhrnn.training.train", lambda *_, **__: None)
         recommender.fit(log, run=tmp_path / name)
         assert recommender.run is not None
         return recommender.run.config.model.thresholds
@@ -267,7 +268,7 @@ def test_users_of_odd_lengths_are_left_out_of_training_alone(
     tiny_log: EventLog, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     trained_on: list[Any] = []
-    monkeypatch.setattr("tfhrnn.recommender.train", lambda *given, **_: trained_on.append(given))
+    monkeypatch.setattr("tfhrnn.training.train", lambda *given, **_: trained_on.append(given))
     low, high = "min_user_history_length_percentile", "max_user_history_length_percentile"
     for name, settings in {"all": {}, "some": {low: 0.2, high: "0.8"}}.items():
         recommender = small(**settings).fit(tiny_log, run=tmp_path / name)
@@ -292,7 +293,7 @@ def test_users_of_odd_lengths_are_left_out_of_training_alone(
 def test_a_temporary_run_goes_with_its_recommender(
     tiny_log: EventLog, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("tfhrnn.recommender.train", lambda *_, **__: None)
+    monkeypatch.setattr("tfhrnn.training.train", lambda *_, **__: None)
     recommender = small().fit(tiny_log)
     assert recommender.run is not None
     path = recommender.run.path
@@ -322,7 +323,7 @@ def test_a_disk_that_fills_up_in_training_is_one_line(
     def full(*_: object, **__: object) -> None:
         raise tf.errors.ResourceExhaustedError(None, None, "x.tmp; No space left on device\nat ...")
 
-    monkeypatch.setattr("tfhrnn.recommender.train", full)
+    monkeypatch.setattr("tfhrnn.training.train", full)
     with pytest.raises(RunError) as caught:
         small().fit(tiny_log, run=tmp_path / "run")
     assert str(caught.value) == (
@@ -376,3 +377,29 @@ def test_validation_users_can_be_trained_on_and_the_protocol_stays(
     assert held.run.facts.item_counts.sum() < whole.run.facts.item_counts.sum()
     assert {row["val_perplexity"] for row in metrics(whole)} == {""}
     assert whole.evaluate()["protocol"] == held.evaluate()["protocol"]
+
+
+def test_a_fit_on_events_watches_validation_events_and_is_judged_on_test_events(
+    tiny_log: EventLog, tmp_path: Path
+) -> None:
+    fitted = small().fit(tiny_log, run=tmp_path / "run", split="leave-one-out", verbose=0)
+    assert fitted.run is not None and fitted.model is not None
+    sizes = np.diff(tiny_log.offsets)
+    result = fitted.evaluate()
+    assert result["protocol"]["test_targets"] == (sizes > 1).sum() == 40
+    judged = judge(fitted.model, tiny_log, np.arange(40), fitted.config)
+    # Validation watched the event before each user's last one, after all that came before it.
+    watched = judged.filter(
+        pl.col("position") == pl.Series(np.repeat(sizes, sizes)) - 2, pl.col("position") > 0
+    )
+    (row,) = metrics(fitted)
+    perplexity = math.exp(-watched["log_p"].to_numpy().mean())
+    assert float(row["val_perplexity"]) == pytest.approx(perplexity, rel=1e-4)
+    last = judged.filter(pl.col("position") == pl.Series(np.repeat(sizes, sizes)) - 1)
+    assert result["perplexity"]["best"] == pytest.approx(math.exp(-last["log_p"].to_numpy().mean()))
+    with pytest.raises(ConfigError, match=r"split: got .last 10 % of each .* can only go on"):
+        small().fit(tiny_log, run=tmp_path / "run", split="last", resume=True, verbose=0)
+    more = pl.DataFrame({"user_id": ["new"], "item_id": [FILMS[0]], "timestamp": [T0]})
+    with pytest.raises(RunError, match="events were split by leave-one-out, expected one"):
+        fitted.fit_more(more, run=tmp_path / "more", verbose=0)
+    assert not (tmp_path / "more-data").exists()

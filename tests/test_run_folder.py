@@ -14,9 +14,12 @@ import pytest
 
 from tfhrnn.config import preset
 from tfhrnn.data.event_log import EventLog, write_event_log
+from tfhrnn.data.event_split import split_last
 from tfhrnn.data.facts import training_facts
 from tfhrnn.data.split import Part, split_users
+from tfhrnn.data.split_rule import SplitRule
 from tfhrnn.errors import ConfigError, RunError
+from tfhrnn.new_run import create_run
 from tfhrnn.protocol import Protocol
 from tfhrnn.recommender import HRNNRecommender
 from tfhrnn.run_folder import RunFolder
@@ -189,6 +192,7 @@ def test_metrics_have_a_row_an_epoch(trained: HRNNRecommender) -> None:
         "rmse",
         "val_loss",
         "val_perplexity",
+        "val_ndcg",
         "val_rmse",
         "learning_rate",
         "seconds",
@@ -224,3 +228,29 @@ def test_the_same_events_with_other_features_are_other_data(
     assert plain.fingerprint == run.description["fingerprint"]
     with pytest.raises(RunError, match="got item features other than those"):
         run.require_same_data(plain)
+
+
+def test_a_split_of_events_is_kept_and_has_no_users_parts(
+    tiny_log: EventLog, tmp_path: Path
+) -> None:
+    rule = SplitRule("last", 0.25)
+    made = create_run(tmp_path / "run", CONFIG, tiny_log, 5, split=rule)
+    again = RunFolder(made.path).require()
+    assert again.split == rule and again.split_rule == rule.text
+    parts = split_last(tiny_log.offsets, 0.25)
+    np.testing.assert_array_equal(again.division(tiny_log).parts, parts)
+    training = again.facts.item_counts.sum()
+    assert training == (parts == Part.TRAIN).sum()  # no other event was counted
+    assert again.users(tiny_log, Part.TEST).tolist() == list(range(40))
+    stored = json.loads((again.path / "protocol.json").read_text())
+    assert stored["test_targets"] == (parts == Part.TEST).sum()
+    assert stored["split_seed"] == 0  # nothing was drawn
+    with pytest.raises(RunError, match="got a run whose events were split by last, expected one"):
+        again.parts(tiny_log)
+    again.require_same_split(rule)
+    with pytest.raises(ConfigError, match=r"split: got 'users: 20 % test.* can only go on with"):
+        again.require_same_split(SplitRule())
+
+
+def test_a_run_of_users_says_nothing_new(run: RunFolder) -> None:
+    assert "split" not in run.description and run.split == SplitRule()

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import argparse
 import json
 import math
 from pathlib import Path
 
 import numpy as np
+import polars as pl
 
+from tfhrnn.data.split_rule import SplitRule
+from tfhrnn.data.timestamps import iso_seconds
 from tfhrnn.errors import ConfigError
 
 
@@ -80,6 +84,33 @@ def unix_seconds(text: str) -> int:
         return int(np.int64(text))
     except (ValueError, OverflowError):
         raise ConfigError(f"--times: got {text!r}, expected Unix seconds") from None
+
+
+def split_rule(arguments: argparse.Namespace) -> SplitRule | None:
+    """What `--split` and its options ask for, None where none is given.
+
+    Raises:
+      ConfigError: a share or point without a split that takes it, or a point that is no time.
+    """
+    given, point = arguments.split, arguments.split_point
+    if given is None and (point is not None or arguments.split_share is not None):
+        option = "--split-share" if point is None else "--split-point"
+        raise ConfigError(f"{option}: got no --split beside it, expected --split last or time")
+    return None if given is None else SplitRule(given, arguments.split_share, _time_point(point))
+
+
+def _time_point(text: str | None) -> int | None:
+    """Unix seconds of a number or of an ISO 8601 date, which is UTC where it has no zone."""
+    if text is None:
+        return None
+    try:
+        return int(np.int64(text))
+    except (ValueError, OverflowError):
+        pass
+    (seconds,) = iso_seconds(pl.Series([text], dtype=pl.String))
+    if seconds is None:
+        raise ConfigError(f"--split-point: got {text!r}, expected Unix seconds or an ISO 8601 date")
+    return int(seconds)
 
 
 def json_target(path: str) -> Path:

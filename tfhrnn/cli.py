@@ -15,7 +15,14 @@ from typing import NoReturn
 
 import tfhrnn
 from tfhrnn.choices import names
-from tfhrnn.config import PRESETS, RETRIEVAL_NAMES, STRATEGY_NAMES, ModelConfig, TrainingConfig
+from tfhrnn.config import (
+    PRESETS,
+    RETRIEVAL_NAMES,
+    SPLIT_NAMES,
+    STRATEGY_NAMES,
+    ModelConfig,
+    TrainingConfig,
+)
 from tfhrnn.data.columns import ALIASES
 from tfhrnn.errors import TfhrnnError
 
@@ -131,9 +138,7 @@ def build_parser() -> argparse.ArgumentParser:
     train.add_argument(
         "--steps-per-execution", type=int, default=1, help="updates a call (default 1)"
     )
-    train.add_argument(
-        "--split-seed", type=int, default=0, help="of the split into users (default 0)"
-    )
+    _split_arguments(train)
     _training_arguments(train, ModelConfig, TrainingConfig)
 
     update = command(
@@ -173,6 +178,19 @@ def build_parser() -> argparse.ArgumentParser:
         default=[],
         help="show another judged run's figures beside",
     )
+    evaluate.add_argument(
+        "--lists", metavar="FILE", help="write the ranked list of each target as Parquet"
+    )
+
+    compare = command(
+        "compare",
+        "two runs on the same targets: figures with intervals, and whether they differ",
+        "compare --run run --run run2",
+    )
+    compare.add_argument(
+        "--run", required=True, metavar="DIR", action="append", help="a trained run; give two"
+    )
+    _comparison_arguments(compare)
 
     recommend = command(
         "recommend",
@@ -219,7 +237,7 @@ def build_parser() -> argparse.ArgumentParser:
     experiment = command(
         "experiment", "run one of the experiments of the README", "experiment ablation --seeds 3"
     )
-    experiments = "ablation cold-start copy inputs losses mix repeats towers update".split()
+    experiments = "ablation cold-start copy inputs losses mix peers repeats towers update".split()
     experiment.add_argument("name", choices=experiments)
     experiment.add_argument("--source", default="auto", help="where MovieLens 100K comes from")
     experiment.add_argument("--seeds", type=int, default=3, help="how many (default 3)")
@@ -238,7 +256,44 @@ def build_parser() -> argparse.ArgumentParser:
         metavar="DIR",
         help="its results; what is done is not done again",
     )
+    peers = experiment.add_argument_group(
+        "peers", "another system's ranked lists beside a run, on the same targets"
+    )
+    peers.add_argument("--run", metavar="DIR", help="a trained run")
+    peers.add_argument(
+        "--lists", metavar="FILE", help="Parquet: user, target, items, perhaps scores"
+    )
+    peers.add_argument(
+        "--protocol", metavar="HASH", help="of the lists, where the file's metadata don't say it"
+    )
+    _comparison_arguments(peers)
     return parser
+
+
+def _comparison_arguments(parser: argparse._ActionsContainer) -> None:
+    parser.add_argument("--data", metavar="DIR", help="the event log, if it was moved")
+    parser.add_argument(
+        "--samples", type=int, default=2000, help="draws of intervals and tests (default 2000)"
+    )
+    parser.add_argument("--draw-seed", type=int, default=0, help="of the draws (default 0)")
+
+
+def _split_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--split",
+        choices=SPLIT_NAMES,
+        help="what is held out: users whole (the default), the last share of each user's events, "
+        "the last event of each, or all events from a point of time on",
+    )
+    parser.add_argument(
+        "--split-share", type=float, metavar="SHARE", help="of last and time (default 0.1)"
+    )
+    parser.add_argument(
+        "--split-point", metavar="TIME", help="of time: Unix seconds or a date such as 1998-04-01"
+    )
+    parser.add_argument(
+        "--split-seed", type=int, default=0, help="of the split into users (default 0)"
+    )
 
 
 def _history_arguments(parser: argparse.ArgumentParser) -> None:

@@ -16,8 +16,10 @@ from tfhrnn.arguments import (
     json_target,
     name_value_pairs,
     optional_path,
+    split_rule,
 )
 from tfhrnn.asking import rank, recommend
+from tfhrnn.comparison_commands import compare, peers
 from tfhrnn.config import preset
 from tfhrnn.data.event_log import EventLog, read_meta, write_event_log
 from tfhrnn.data.feature_choice import choose_features
@@ -33,12 +35,13 @@ from tfhrnn.data.sessions import (
 )
 from tfhrnn.data.summary import print_summary, summarize
 from tfhrnn.errors import ConfigError
+from tfhrnn.evaluation.detail_tables import print_details
 from tfhrnn.evaluation.result_table import print_experiment, print_result
 from tfhrnn.personalize import own_names
 from tfhrnn.run_folder import RunFolder
 from tfhrnn.startup import start_tensorflow
 
-_recommend, _rank = recommend, rank
+_recommend, _rank, _compare = recommend, rank, compare
 
 
 def run(arguments: argparse.Namespace) -> None:
@@ -151,7 +154,7 @@ def _propose_thresholds(arguments: argparse.Namespace, console: Console) -> dict
 
 
 def _train(arguments: argparse.Namespace, console: Console) -> dict[str, Any]:
-    settings = training_settings(arguments)
+    settings, split = training_settings(arguments), split_rule(arguments)
     name = arguments.preset or "best"
     if arguments.resume and Path(arguments.out).exists():
         run = RunFolder(arguments.out).require()
@@ -167,6 +170,7 @@ def _train(arguments: argparse.Namespace, console: Console) -> dict[str, Any]:
         log,
         run=arguments.out,
         resume=arguments.resume,
+        split=split,
         split_seed=arguments.split_seed,
         devices=devices,
     )
@@ -253,7 +257,7 @@ def _evaluate(arguments: argparse.Namespace, console: Console) -> dict[str, Any]
     from tfhrnn.recommender import HRNNRecommender
 
     recommender = HRNNRecommender.load(arguments.run, data=arguments.data)
-    result = recommender.evaluate()
+    result = recommender.evaluate(lists=arguments.lists)
     for other in arguments.beside:
         result = merge(result, RunFolder(other).require().read_result())
     assert recommender.run is not None and recommender.log is not None
@@ -265,7 +269,10 @@ def _evaluate(arguments: argparse.Namespace, console: Console) -> dict[str, Any]
         summary=summarize(recommender.log),
     )
     print_result(result, console)
+    print_details(result, console)
     console.print(f"report: {report}", highlight=False, soft_wrap=True)
+    if arguments.lists is not None:
+        console.print(f"ranked lists: {arguments.lists}", highlight=False, soft_wrap=True)
     return {**result, "report": str(report)}
 
 
@@ -301,6 +308,11 @@ def _list(arguments: argparse.Namespace, console: Console) -> dict[str, Any]:
 
 
 def _experiment(arguments: argparse.Namespace, console: Console) -> dict[str, Any]:
+    if arguments.name == "peers":
+        return peers(arguments, console)
+    for option in ("run", "lists", "protocol"):
+        if getattr(arguments, option) is not None:
+            raise ConfigError(f"--{option}: the experiment {arguments.name} has no such choice")
     for option in ("seeds", "jobs"):
         if getattr(arguments, option) < 1:
             got = getattr(arguments, option)

@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
 
 from tfhrnn.config import Config
-from tfhrnn.data.event_log import EventLog
+from tfhrnn.data.division import Division
+from tfhrnn.data.event_log import EventLog, write_event_log
 from tfhrnn.data.facts import training_facts
-from tfhrnn.data.history_lengths import training_users
-from tfhrnn.data.split import split_users
+from tfhrnn.data.feature_choice import features_of
+from tfhrnn.data.sources import TableSource, table_name
+from tfhrnn.data.split_rule import SplitRule
 from tfhrnn.run_folder import RunFolder
 
 
@@ -23,6 +25,7 @@ def create_run(
     log: EventLog,
     split_seed: int,
     parts: npt.NDArray[np.int8] | None = None,
+    split: SplitRule | None = None,
 ) -> RunFolder:
     """Writes the folder of a run from nothing, ready for `train`.
 
@@ -32,20 +35,25 @@ def create_run(
       log: the events.
       split_seed: of the split.
       parts: `[users]`, another split than that of the seed.
+      split: the rule that parts users or events; by default the one that parts users.
 
     Raises:
+      DataError: the split leaves no event to train on or to judge.
       RunError: the place is taken or can't be written.
     """
+    split = split or SplitRule()
     if parts is None:
-        parts = split_users(log.num_users, split_seed)
-    training = training_users(log, parts, config.training)
+        parts = split.parts(log.offsets, log.time, split_seed)
+    division = Division(log, parts, by_events=split.by_events)
+    training = division.training(config.training)
     return RunFolder.create(
         path,
         config=config,
         log=log,
         parts=parts,
         split_seed=split_seed,
-        facts=training_facts(log, training, config.model),
+        facts=training_facts(training.log, training.users, config.model),
+        split=split,
     )
 
 
@@ -67,6 +75,29 @@ def log_of(path: Path, resumed: RunFolder | None, write: Callable[[Path], EventL
     with tempfile.TemporaryDirectory(prefix="tfhrnn-") as scratch:
         resumed.require_same_data(write(Path(scratch) / "data"))
     return resumed.open_log()
+
+
+def write_tables(
+    interactions: TableSource,
+    out: Path,
+    *,
+    items: TableSource | None,
+    users: TableSource | None,
+    item_features: Sequence[str] | None,
+    user_features: Sequence[str] | None,
+    columns: Mapping[str, str] | None,
+) -> EventLog:
+    """Writes tables as an event log; features that are None are chosen by their content."""
+    return write_event_log(
+        interactions,
+        out,
+        items=items,
+        users=users,
+        item_features=features_of(items, "item_id", item_features, columns),
+        user_features=features_of(users, "user_id", user_features, columns),
+        columns=columns,
+        name=table_name(interactions),
+    )
 
 
 def log_place(path: Path) -> Path:

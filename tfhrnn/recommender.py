@@ -6,6 +6,7 @@ import shutil
 import tempfile
 import weakref
 from collections.abc import Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -14,12 +15,12 @@ import polars as pl
 import tensorflow as tf
 
 from tfhrnn.answers import answers_table, ask, best_first, padded_items
-from tfhrnn.config import Config, ModelConfig, RetrievalName, preset
+from tfhrnn.config import Config, ModelConfig, RetrievalName, SplitName, preset
 from tfhrnn.data.catalogue import Catalogue
-from tfhrnn.data.event_log import EventLog, write_event_log
-from tfhrnn.data.feature_choice import features_of
+from tfhrnn.data.event_log import EventLog
 from tfhrnn.data.files import whole_folder
-from tfhrnn.data.sources import TableSource, table_name
+from tfhrnn.data.sources import TableSource
+from tfhrnn.data.split_rule import SplitRule
 from tfhrnn.devices import Devices
 from tfhrnn.errors import ConfigError, RunError, TfhrnnError
 from tfhrnn.evaluation.result import evaluate_run
@@ -27,10 +28,10 @@ from tfhrnn.export import export
 from tfhrnn.histories import Histories
 from tfhrnn.model_card import model_card
 from tfhrnn.models.hrnn import HRNN
-from tfhrnn.new_run import create_run, log_of
+from tfhrnn.new_run import create_run, log_of, write_tables
 from tfhrnn.predictor import Predictor
 from tfhrnn.run_folder import RunFolder
-from tfhrnn.training import load_model, train
+from tfhrnn.training import load_model, train_run
 from tfhrnn.updates import REPLAY, create_update, open_update, update_config
 
 
@@ -68,12 +69,15 @@ class HRNNRecommender:
         columns: Mapping[str, str] | None = None,
         run: str | Path | None = None,
         resume: bool = False,
+        split: SplitName | SplitRule | None = None,
         split_seed: int = 0,
         devices: Devices | None = None,
         callbacks: Sequence[tf.keras.callbacks.Callback] = (),
         verbose: int | str = "auto",
     ) -> HRNNRecommender:
         """Trains on 80 % of the users, watching a tenth of those for early stopping.
+
+        Other splits part each user's events, or all at a point of time; see `SplitRule`.
 
         Args:
           interactions: CSV or Parquet file, polars or pandas frame, or an event log.
@@ -85,6 +89,8 @@ class HRNNRecommender:
           run: folder of the run; a temporary one if left out, gone with this object. The event log
             of tables stands beside it, as `<run>-data`; one left by an earlier fit is replaced.
           resume: go on with the run that stands in `run`, with the settings that it began with.
+          split: "users", "last", "leave-one-out" or "time", or a `SplitRule` with a share or point
+            of time; by default users, or on `resume` the run's own.
           split_seed: of the split into training, validation and test users.
           devices: what to train on, such as `Devices("mirrored")`; only the chief writes `run`.
           callbacks: further Keras callbacks.
@@ -94,10 +100,12 @@ class HRNNRecommender:
           This object.
 
         Raises:
-          DataError: a table that cannot be read.
+          ConfigError: a split that can't be, or on `resume` another one than the run's.
+          DataError: a table that cannot be read, or a split that leaves nothing to train on.
           RunError: `run` holds something already, or on `resume` another run or other data; or
             disk or memory ran out in training.
         """
+        rule = SplitRule(split) if isinstance(split, str) else split
         path = self._temporary_folder() / "run" if run is None else Path(run)
         if devices is not None:
             path = devices.place_of_run(path, self._temporary_folder, resume=resume)
@@ -107,27 +115,18 @@ class HRNNRecommender:
         if isinstance(interactions, EventLog):
             log = interactions
         else:
-            log = log_of(
-                path,
-                resumed,
-                lambda out: write_event_log(
-                    interactions,
-                    out,
-                    items=items,
-                    users=users,
-                    item_features=features_of(items, "item_id", item_features, columns),
-                    user_features=features_of(users, "user_id", user_features, columns),
-                    columns=columns,
-                    name=table_name(interactions),
-                ),
-            )
+            tables: dict[str, Any] = {"items": items, "users": users, "columns": columns}
+            tables |= {"item_features": item_features, "user_features": user_features}
+            log = log_of(path, resumed, partial(write_tables, interactions, **tables))
         if resumed is not None:
             resumed.require_same_data(log)
+            if rule is not None:
+                resumed.require_same_split(rule)
             self.config = resumed.config
         elif not self._thresholds_are_given:
             self.config = self.config.with_settings({"thresholds": log.thresholds})
         self.log = log
-        self.run = resumed or create_run(path, self.config, log, split_seed)
+        self.run = resumed or create_run(path, self.config, log, split_seed, split=rule)
         self._train(
             resume=resumed is not None, devices=devices, callbacks=callbacks, verbose=verbose
         )
@@ -200,17 +199,9 @@ class HRNNRecommender:
         run, log = self.run, self.log
         assert run is not None and log is not None
         self._predictors = {}
+        how: dict[str, Any] = {"devices": devices, "callbacks": callbacks, "verbose": verbose}
         try:
-            self.model = train(
-                run,
-                log,
-                run.training_users(log),
-                run.validation_users(log),
-                resume=resume,
-                devices=devices,
-                callbacks=callbacks,
-                verbose=verbose,
-            )
+            self.model = train_run(run, log, resume=resume, **how)
         except TfhrnnError:
             if not run.metrics.exists():  # not one epoch: a folder of no use, in the way
                 shutil.rmtree(run.path, ignore_errors=True)
@@ -279,13 +270,18 @@ class HRNNRecommender:
             )
         return self._predictors[retrieval]
 
-    def evaluate(self) -> dict[str, Any]:
-        """Judges the model on the test users, stores result.json in the run, and returns it."""
+    def evaluate(self, *, lists: str | Path | None = None) -> dict[str, Any]:
+        """Judges the model on the test users, stores result.json in the run, and returns it.
+
+        Args:
+          lists: a Parquet file for the ranked list of each target, as `experiment peers` reads it.
+        """
         run = self._trained()
         if self.log is None:
             self.log = run.open_log()
         assert self.model is not None
-        result = evaluate_run(run, self.log, self.model, self.predictor)
+        place = None if lists is None else Path(lists)
+        result = evaluate_run(run, self.log, self.model, self.predictor, place)
         run.write_result(result)
         return result
 

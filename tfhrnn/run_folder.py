@@ -1,10 +1,11 @@
 """A run folder describes itself: from it and the input an outsider can recompute every figure.
 
-config.json, run.json (data, seed, versions), split.parquet (user, part), protocol.json, catalogue/
-(items and feature encodings), facts/ (what the model took from the training users), metrics.csv (a
-row an epoch), checkpoints/, best/ (the weights that are used), result.json (protocol, figures). A
-run that goes on from another one also has start/ (the weights that it starts from, and how many
-events of each user are known), and run.json names its parent.
+config.json, run.json (data, seed, versions), split.parquet (a user's part, or how many of a user's
+events are of each), protocol.json, catalogue/ (items and feature encodings), facts/ (what the model
+took from the training users), metrics.csv (a row an epoch), checkpoints/, best/ (the weights that
+are used), result.json (protocol, figures). A run that goes on from another one also has start/ (the
+weights that it starts from, and how many events of each user are known), and run.json names its
+parent.
 """
 
 from __future__ import annotations
@@ -24,12 +25,14 @@ import polars as pl
 from tfhrnn.config import Config
 from tfhrnn.data.append import Replay
 from tfhrnn.data.catalogue import Catalogue
+from tfhrnn.data.division import Division
 from tfhrnn.data.event_log import EventLog
+from tfhrnn.data.event_split import read_event_split, write_event_split
 from tfhrnn.data.facts import TrainingFacts
 from tfhrnn.data.features import FeatureSet
 from tfhrnn.data.files import whole_file, write_parquet
-from tfhrnn.data.history_lengths import training_users
-from tfhrnn.data.split import Part, protocol_of, read_split, write_split
+from tfhrnn.data.split import Part, read_split, write_split
+from tfhrnn.data.split_rule import SplitRule
 from tfhrnn.errors import ConfigError, RunError
 from tfhrnn.protocol import Protocol
 
@@ -49,6 +52,7 @@ class RunFolder:
         self.best_weights = self.path / "best" / "weights"
         self.start_weights = self.path / "start" / "weights"
         self.metrics = self.path / "metrics.csv"
+        self._split = self.path / "split.parquet"
         self.tensorboard = self.path / "tensorboard"
         self.result = self.path / "result.json"
         self.report = self.path / "report" / "index.html"
@@ -64,6 +68,7 @@ class RunFolder:
         split_seed: int,
         facts: TrainingFacts,
         parent: Mapping[str, Any] | None = None,
+        split: SplitRule | None = None,
     ) -> RunFolder:
         """Writes everything that is known before training.
 
@@ -71,17 +76,18 @@ class RunFolder:
           path: the folder.
           config: the settings.
           log: the events.
-          parts: `[users]` of `Part` values.
+          parts: `[users]` of `Part` values, `[events]` where `split` parts those.
           split_seed: of the split.
           facts: of the training users.
           parent: what run.json is to say of the run that this one goes on from.
+          split: the rule, where it is not the one that parts users.
 
         Raises:
           RunError: the folder holds something already, or can't be written; nothing stays of it.
         """
         run = cls(path).require_free()
         try:
-            run._write(config, log, parts, split_seed, facts, parent)
+            run._write(config, log, parts, split_seed, facts, parent, split or SplitRule())
         except BaseException as error:
             shutil.rmtree(run.path, ignore_errors=True)
             if isinstance(error, OSError):
@@ -99,11 +105,15 @@ class RunFolder:
         split_seed: int,
         facts: TrainingFacts,
         parent: Mapping[str, Any] | None,
+        split: SplitRule,
     ) -> None:
         catalogue, fact_files = self.path / "catalogue", self.path / "facts"
         catalogue.mkdir(parents=True)
         fact_files.mkdir()
-        write_split(self.path / "split.parquet", log.user_ids, parts)
+        if split.by_events:
+            write_event_split(self._split, log.user_ids, log.offsets, parts)
+        else:
+            write_split(self._split, log.user_ids, parts)
         write_parquet(log.catalogue.frame, catalogue / "items.parquet")
         for name, features in (("item", log.catalogue.features), ("user", log.user_features)):
             specs = [] if features is None else features.to_json()
@@ -120,6 +130,8 @@ class RunFolder:
             "split_seed": split_seed,
             "versions": versions(),
         }
+        if split.by_events:
+            description["split"] = split.to_dict()
         if parent is not None:
             description["parent"] = dict(parent)
         _write_json(self.path / "run.json", description)
@@ -216,22 +228,37 @@ class RunFolder:
         return self._features("user")
 
     def parts(self, log: EventLog) -> npt.NDArray[np.int8]:
-        """Each user's part, `[users]` of `Part` values, in the log's order."""
-        return read_split(self.path / "split.parquet", log.user_ids)
+        """Each user's part, `[users]` of `Part` values, in the log's order.
+
+        Raises:
+          RunError: events were parted, not users.
+        """
+        division = self.division(log)
+        if division.by_events:
+            raise RunError(
+                f"{self.path}: got a run whose events were split by {self.split.by}, expected one "
+                "whose users were"
+            )
+        return division.parts
+
+    def division(self, log: EventLog) -> Division:
+        """The log in parts, as the run was split."""
+        if self.split.by_events:
+            parts = read_event_split(self._split, log.user_ids, log.offsets)
+            return Division(log, parts, by_events=True)
+        return Division(log, read_split(self._split, log.user_ids))
 
     def users(self, log: EventLog, *parts: Part) -> npt.NDArray[np.int64]:
-        """Indices of the users of some parts, in the log's order."""
-        return np.flatnonzero(np.isin(self.parts(log), parts))
+        """Indices of the users of some parts, or with events of them, in the log's order."""
+        return self.division(log).users(*parts)
 
     def training_users(self, log: EventLog) -> npt.NDArray[np.int64]:
         """Indices of the users to train on, in the log's order."""
-        return training_users(log, self.parts(log), self.config.training)
+        return self.division(log).training(self.config.training).users
 
     def validation_users(self, log: EventLog) -> npt.NDArray[np.int64]:
         """Indices of the users who judge epochs, in the log's order; none if trained on."""
-        if self.config.training.train_on_validation:
-            return np.zeros(0, np.int64)
-        return self.users(log, Part.VALIDATION)
+        return self.division(log).validation(self.config.training).users
 
     @property
     def facts(self) -> TrainingFacts:
@@ -256,15 +283,32 @@ class RunFolder:
         np.save(self.start_weights.parent / "known_events.npy", known)
 
     @property
+    def split(self) -> SplitRule:
+        """The rule by which users or events were parted."""
+        return SplitRule.from_dict(self.description.get("split", {}))
+
+    def require_same_split(self, split: SplitRule) -> None:
+        """Refuses to go on with another split.
+
+        Raises:
+          ConfigError: the run began with another rule.
+        """
+        if split != self.split:
+            raise ConfigError(
+                f"split: got {split.text!r}, but {self.path} began with {self.split.text!r} and "
+                "can only go on with that"
+            )
+
+    @property
     def split_rule(self) -> str:
-        """How users were parted, as a protocol tells it."""
+        """How users or events were parted, as a protocol tells it."""
         parent = self.description.get("parent")
-        return Protocol.split if parent is None else str(parent["split"])
+        return self.split.text if parent is None else str(parent["split"])
 
     def protocol(self, log: EventLog) -> Protocol:
-        """How the run is judged: on every event of its test users."""
+        """How the run is judged: on every event of its test users, or on its test events."""
         seed = int(self.description["split_seed"])
-        return protocol_of(log, self.users(log, Part.TEST), seed, self.split_rule)
+        return self.division(log).protocol(seed, self.split, self.split_rule)
 
     def epochs(self) -> pl.DataFrame:
         """metrics.csv as a table, a row an epoch (columns: `tfhrnn.keeper.COLUMNS`).

@@ -8,6 +8,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Sequence
 from functools import partial
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -124,6 +125,7 @@ def train(
     train_users: npt.NDArray[np.integer],
     validation_users: npt.NDArray[np.integer],
     *,
+    validation_log: EventLog | None = None,
     resume: bool = False,
     devices: Devices | None = None,
     callbacks: Sequence[tf.keras.callbacks.Callback] = (),
@@ -140,6 +142,7 @@ def train(
       log: the events.
       train_users: `[n]` user indices.
       validation_users: `[m]` user indices; none judges the training perplexity instead.
+      validation_log: what they are read from, where it is not `log`; see `Division`.
       resume: go on from the last whole epoch; the devices may be others than before.
       devices: what to train on. Of several workers each needs a run folder of its own.
       callbacks: further Keras callbacks.
@@ -183,7 +186,13 @@ def train(
         validation, validation_steps = None, None
         if len(validation_users):
             validation, validation_steps = devices.batches(
-                build_windows(config, log, validation_users, training=False, flush_steps=flush)
+                build_windows(
+                    config,
+                    validation_log or log,
+                    validation_users,
+                    training=False,
+                    flush_steps=flush,
+                )
             )
         if replay is not None and not done and validation is not None:
             start = model.evaluate(validation, steps=validation_steps, verbose=0, return_dict=True)
@@ -208,6 +217,19 @@ def train(
         return model
     load_best(model, run)
     return model
+
+
+def train_run(run: RunFolder, log: EventLog, **options: Any) -> HRNN:
+    """Trains what a run's split gives to training, watching what it gives to validation.
+
+    Args:
+      run: a created run.
+      log: its event log, whole.
+      **options: of `train`.
+    """
+    division, how = run.division(log), run.config.training
+    training, validation = division.training(how), division.validation(how)
+    return train(run, *training, validation.users, validation_log=validation.log, **options)
 
 
 def load_model(run: RunFolder) -> HRNN:

@@ -94,9 +94,11 @@ def create_update(
 
     Raises:
       DataError: a table that can't be read.
-      RunError: a place that is taken or can't be written; nothing new stays.
+      RunError: a parent whose events were split, not its users; a place that is taken or can't be
+        written; nothing new stays.
     """
     run = RunFolder(path).require_free()
+    parent.parts(before)  # of a split of events there is none to grow
     log = append_events(before, interactions, log_place(path), **tables)
     try:
         seed = int(parent.description["split_seed"])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import math
+from itertools import pairwise
 
 import numpy as np
 import polars as pl
@@ -14,8 +15,10 @@ from tfhrnn.data.event_log import EventLog
 from tfhrnn.data.split import Part
 from tfhrnn.evaluation import evaluate
 from tfhrnn.evaluation.evaluate import (
+    POSITIONS,
     figures,
     figures_by_level,
+    figures_by_position,
     judge,
     judge_popularity,
 )
@@ -160,6 +163,19 @@ def test_figures_are_those_worked_out_by_hand() -> None:
     assert [(row["level"], row["targets"]) for row in levels] == [(0, 1), (2, 1), (4, 2)]
     assert [row["perplexity"] for row in levels] == pytest.approx([4, 32, 2**1.5])
     assert levels[0]["perplexity_standard_error"] == 0.0  # a single user
+
+
+def test_figures_by_position_follow_a_loop(judged: pl.DataFrame) -> None:
+    starts = [*POSITIONS, 10**9]
+    expected = []
+    for first, after in pairwise(starts):
+        rows = judged.filter(pl.col("position").is_in(list(range(first, min(after, 999)))))
+        if rows.height:
+            last = None if after == 10**9 else after - 1
+            expected.append({"first": first, "last": last, "targets": rows.height, **figures(rows)})
+    assert figures_by_position(judged) == expected
+    assert [row["first"] for row in expected] == [0, 1, 5, 10, 20]  # at most 24 events a user
+    assert sum(row["targets"] for row in figures_by_position(judged)) == judged.height
 
 
 def test_figures_by_level_average_back_to_the_overall_ones(judged: pl.DataFrame) -> None:

@@ -122,6 +122,30 @@ def test_levels_of_unlike_thresholds_do_not_stand_beside_each_other(
     assert set(both["by_level"]) == {"popularity", "best"}
 
 
+def test_intervals_and_positions_stand_beside_each_other_where_there_are_any(
+    result: dict[str, Any],
+) -> None:
+    other = named(result, "hrnn")
+    for key in ("intervals", "by_position"):
+        other[key]["hrnn"] = other[key].pop("best")
+    both = merge(result, {**other, "exposure": {"hrnn": {"coverage": 0.5}}})
+    assert set(both["intervals"]) == set(both["by_position"]) == {"popularity", "best", "hrnn"}
+    assert both["exposure"] == {"hrnn": {"coverage": 0.5}}
+    for key in ("intervals", "by_position"):  # a result of an earlier version
+        del other[key]
+    assert merge(result, other)["intervals"] == result["intervals"]
+    assert merge(other, result)["by_position"] == result["by_position"]
+    assert "exposure" not in merge(result, other)
+
+
+def test_intervals_hold_the_figures(result: dict[str, Any]) -> None:
+    for name in ("popularity", "best"):
+        for figure in ("perplexity", "hit_rate", "ndcg", "mrr"):
+            key = figure if figure == "perplexity" else f"{figure}_at_10"
+            low, high = result["intervals"][name][figure]
+            assert low < result[key][name] < high
+
+
 def test_a_record_without_a_protocol_is_no_result(result: dict[str, Any]) -> None:
     with pytest.raises(RunError, match="got a record without a protocol"):
         merge(result, {"perplexity": {"hrnn": 3.0}})

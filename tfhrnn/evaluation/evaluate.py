@@ -7,6 +7,7 @@ disagree.
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 import numpy as np
@@ -24,6 +25,8 @@ from tfhrnn.evaluation.metrics import hit_rate, mrr, ndcg, perplexity, standard_
 from tfhrnn.models.hrnn import HRNN
 
 _LANES = 32  # judging is free to choose its own; laws 2 and 3 make any choice give the same figures
+# Where ranges of positions begin.
+POSITIONS = (0, 1, 5, 10, 20, 50, 100, 200)
 
 
 def judge(
@@ -35,31 +38,49 @@ def judge(
       A row a target, users in the order given and events in the log's: `user` (index), `position`
       (from 0), `item` (index), `level`, `log_p` and `rank`.
     """
-    users = np.asarray(users).astype(np.int64)
     lanes = min(_LANES, len(users))
     windows = judging_windows(model, log, users, config, lanes=lanes, window=config.training.bptt)
     step = tf.function(model.judge, input_signature=[windows.signature(), state_spec(model, lanes)])
-    state = model.tower.initial_state(lanes)
-    pieces: list[list[npt.NDArray[np.generic]]] = [[] for _ in range(lanes)]
-    for batch in windows.batches():
-        log_p, ranks, state = step(Batch(*map(tf.constant, batch)), state)
-        columns = np.stack([log_p.numpy().astype(np.float64), ranks.numpy().astype(np.float64)])
-        for lane in range(lanes):
-            pieces[lane].append(columns[:, lane])
-    # Lanes hold whole users in the order in which they were taken; put them back in the order asked
-    # for.
-    found = {int(user): np.zeros((2, 0)) for user in users}  # a user may have no events
-    for lane, queue in enumerate(windows.lane_users()):
-        stream, at = np.concatenate(pieces[lane], axis=1), 0
-        for user in queue:
-            at += model.tower.flush_steps
-            size = int(log.offsets[user + 1] - log.offsets[user])
-            found[user] = stream[:, at : at + size]
-            at += size
-    judged = np.concatenate([found[int(user)] for user in users], axis=1)
-    return target_rows(log, users, config.model.thresholds).with_columns(
-        log_p=pl.Series(judged[0]), rank=pl.Series(judged[1].astype(np.int64))
+
+    def judged_windows() -> Iterator[npt.NDArray[np.float64]]:
+        state = model.tower.initial_state(lanes)
+        for batch in windows.batches():
+            log_p, ranks, state = step(Batch(*map(tf.constant, batch)), state)
+            yield np.stack([log_p.numpy(), ranks.numpy()], axis=-1, dtype=np.float64)
+
+    judged = by_user(windows, users, judged_windows())
+    return target_rows(log, np.asarray(users), config.model.thresholds).with_columns(
+        log_p=pl.Series(judged[:, 0]), rank=pl.Series(judged[:, 1].astype(np.int64))
     )
+
+
+def by_user(
+    windows: Windows,
+    users: npt.NDArray[np.integer],
+    found: Iterable[npt.NDArray[np.float64]],
+) -> npt.NDArray[np.float64]:
+    """Values of windows, put in the order of users and their events.
+
+    Args:
+      windows: unshuffled ones over the users.
+      users: `[n]` indices.
+      found: for each of the windows, `[lanes, window, values]`.
+
+    Returns:
+      `[targets, values]`; steps of no event (padding and flush steps) are left out.
+    """
+    offsets = windows.log.offsets
+    streams = np.concatenate(list(found), axis=1)
+    # Lanes hold whole users in the order in which they were taken; a user may have no events.
+    own = {int(user): streams[0, :0] for user in users}
+    for stream, queue in zip(streams, windows.lane_users(), strict=True):
+        at = 0
+        for user in queue:
+            at += windows.flush_steps
+            size = int(offsets[user + 1] - offsets[user])
+            own[user] = stream[at : at + size]
+            at += size
+    return np.concatenate([own[int(user)] for user in users])
 
 
 def judging_windows(
@@ -89,6 +110,8 @@ def judge_popularity(
     users: npt.NDArray[np.integer],
     counted: npt.NDArray[np.integer],
     thresholds: tuple[int, ...],
+    *,
+    counted_log: EventLog | None = None,
 ) -> pl.DataFrame:
     """The same rows under popularity: counts of some users' events plus 1, over their sum.
 
@@ -97,8 +120,9 @@ def judge_popularity(
       users: whose events are targets.
       counted: training and validation users, whose events are counted.
       thresholds: for the `level` column.
+      counted_log: a log that ends where counting does, of a split of events.
     """
-    counts = item_counts(log, counted) + 1.0
+    counts = item_counts(counted_log or log, counted) + 1.0
     rank = np.empty(len(counts), np.int64)
     rank[np.argsort(-counts, kind="stable")] = np.arange(len(counts))
     targets = target_rows(log, np.asarray(users, np.int64), thresholds)
@@ -135,6 +159,24 @@ def figures_by_level(judged: pl.DataFrame, k: int = 10) -> list[dict[str, Any]]:
         {"level": int(level[0]), "targets": rows.height, **figures(rows, k)}
         for level, rows in judged.sort("level").group_by("level", maintain_order=True)
     ]
+
+
+def figures_by_position(judged: pl.DataFrame, k: int = 10) -> list[dict[str, Any]]:
+    """`figures` of targets by how many events of their user come before them.
+
+    Returns:
+      A record a range that has targets: `first` and `last` position of it (the last is None where
+      the range has no end), `targets`, and the figures.
+    """
+    starts = np.array(POSITIONS)
+    ranges = np.searchsorted(starts, judged["position"].to_numpy(), side="right") - 1
+    found = []
+    for at in np.unique(ranges).tolist():
+        rows = judged.filter(ranges == at)
+        last = POSITIONS[at + 1] - 1 if at + 1 < len(POSITIONS) else None
+        place = {"first": POSITIONS[at], "last": last, "targets": rows.height}
+        found.append({**place, **figures(rows, k)})
+    return found
 
 
 def target_rows(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -15,13 +16,17 @@ from tfhrnn.data.event_log import EventLog
 from tfhrnn.data.facts import item_counts
 from tfhrnn.data.split import Part
 from tfhrnn.errors import RunError
+from tfhrnn.evaluation.comparison import intervals
 from tfhrnn.evaluation.evaluate import (
     after_first,
     figures,
     figures_by_level,
+    figures_by_position,
     judge,
     judge_popularity,
 )
+from tfhrnn.evaluation.exposure import exposure
+from tfhrnn.evaluation.ranked_lists import best_items, write_lists
 from tfhrnn.evaluation.sweep import history_rows, sweep_user, sweep_users
 from tfhrnn.histories import Histories
 from tfhrnn.models.hrnn import HRNN
@@ -53,26 +58,51 @@ def popularity_shares(log: EventLog, counted: npt.NDArray[np.integer]) -> npt.ND
 
 
 def evaluate_run(
-    run: RunFolder, log: EventLog, model: HRNN, predictor: Predictor
+    run: RunFolder,
+    log: EventLog,
+    model: HRNN,
+    predictor: Predictor,
+    lists: Path | None = None,
 ) -> dict[str, Any]:
     """Judges a trained run on its test users.
 
+    Args:
+      run: whose result it is.
+      log: its event log.
+      model: as it was trained.
+      predictor: of the same model.
+      lists: where to write the ranked list of each target, see `tfhrnn.evaluation.ranked_lists`.
+
     Returns:
       Plain values: dataset, protocol with its hash, and for `popularity` and the run's own key the
-      perplexity, HR, NDCG and MRR at 10, the same by level, the gap sweep of one user and over all
-      test users, and how it was trained. Where first targets are leaked (`first_item_features`),
-      `leaked_first_targets` says how many there are and what the perplexity of the others is.
+      perplexity, HR, NDCG and MRR at 10 with their intervals, the same by level and by position in
+      the history, the gap sweep of one user and over all test users, and how it was trained. With
+      `lists`, `exposure` says what they show of the catalogue. Where first targets are leaked
+      (`first_item_features`), `leaked_first_targets` says how many there are and what the
+      perplexity of the others is.
+
+    Raises:
+      RunError: `lists` can't be written.
     """
     config = run.config
-    test = run.users(log, Part.TEST)
-    counted = run.users(log, Part.TRAIN, Part.VALIDATION)
-    protocol = run.protocol(log)
+    division, protocol = run.division(log), run.protocol(log)
+    test, counted = division.users(Part.TEST), division.counted()
     judged = {
-        "popularity": judge_popularity(log, test, counted, config.model.thresholds),
+        "popularity": judge_popularity(
+            log, test, counted.users, config.model.thresholds, counted_log=counted.log
+        ),
         result_key(config): judge(model, log, test, config),
     }
+    judged = {name: rows.filter(division.judged(test)) for name, rows in judged.items()}
+    shown_lists = {}
+    if lists is not None:
+        columns, scores = best_items(model, log, test, config, protocol.k)
+        columns, scores = columns[division.judged(test)], scores[division.judged(test)]
+        write_lists(lists, log, judged[result_key(config)], columns, scores, protocol)
+        counts = item_counts(counted.log, counted.users)
+        shown_lists = {"exposure": {result_key(config): exposure(columns, counts)}}
     values = {name: figures(rows, protocol.k) for name, rows in judged.items()}
-    shares = popularity_shares(log, counted)
+    shares = popularity_shares(*counted)
     shown = sweep_example(log, test)
     return {
         "preset": config.preset,
@@ -90,6 +120,11 @@ def evaluate_run(
             for key, name_ in METRICS.items()
         },
         **({"leaked_first_targets": _leaked(judged)} if config.model.first_item_features else {}),
+        "intervals": {name: intervals(rows, protocol.k) for name, rows in judged.items()},
+        "by_position": {
+            name: figures_by_position(rows, protocol.k) for name, rows in judged.items()
+        },
+        **shown_lists,
         "by_level": {name: figures_by_level(rows, protocol.k) for name, rows in judged.items()},
         "thresholds": list(config.model.thresholds),
         "gap_sweep": sweep_user(predictor, log, shown, shares),
@@ -149,5 +184,10 @@ def merge(first: dict[str, Any], second: dict[str, Any]) -> dict[str, Any]:
         if name != "popularity":
             raise RunError(f"got two results named {name!r}, expected runs of different presets")
     alike = first["thresholds"] == second["thresholds"]
-    merged = (*METRICS, "by_level") if alike else METRICS
-    return {**first, **{key: {**second[key], **first[key]} for key in merged}}
+    # Results of earlier versions lack some.
+    others = {"intervals", "by_position", "exposure"} & (first.keys() | second.keys())
+    merged = (*METRICS, *sorted(others), *(("by_level",) if alike else ()))
+    return {
+        **first,
+        **{key: {**second.get(key, {}), **first.get(key, {})} for key in merged},
+    }

@@ -69,7 +69,11 @@ _COLUMNS = {
 
 def print_experiment(rows: Sequence[dict[str, Any]], title: str, console: Console) -> None:
     """`experiment_table` with every figure whole, if need be over the edge of the screen."""
-    table = experiment_table(rows, title)
+    print_wide(experiment_table(rows, title), console)
+
+
+def print_wide(table: Table, console: Console) -> None:
+    """Prints a table with every cell whole, if need be over the edge of the screen."""
     width = console.measure(table, options=console.options.update(max_width=1000)).maximum
     # A console prints no wider than it is.
     wide = Console(
