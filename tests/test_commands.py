@@ -19,6 +19,7 @@ from tfhrnn.config import preset
 from tfhrnn.errors import ConfigError, RunError
 from tfhrnn.experiments import ablation as ladder
 from tfhrnn.experiments import copy as memory
+from tfhrnn.experiments import table1
 
 
 def console() -> tuple[Console, StringIO]:
@@ -196,3 +197,24 @@ def test_parts_of_an_experiment_are_asked_for_where_it_leaves_the_choice(
     with pytest.raises(ConfigError, match="--towers: the experiment ablation has no such choice"):
         words = ["experiment", "ablation", "--towers", "gru"]
         commands._experiment(build_parser().parse_args(words), screen)
+
+
+def test_a_quick_form_is_asked_of_those_that_have_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: dict[str, Any] = {}
+
+    def run(log: Any, out: Path, *, quick: bool = False, **others: Any) -> dict[str, Any]:
+        asked.update(log=log, out=out, quick=quick)
+        return {"rows": [{"name": "RNN", "perplexity": 2.1, "paper": 2.0}], "protocol": {}}
+
+    monkeypatch.setattr(table1, "run", run)
+    monkeypatch.setattr(commands, "start_tensorflow", lambda: None)
+    words = ["experiment", "table1", "--out", str(tmp_path)]
+    for quick in (False, True):
+        parsed = build_parser().parse_args([*words, "--quick"] if quick else words)
+        commands._experiment(parsed, console()[0])
+        assert asked == {"log": None, "out": tmp_path / "table1", "quick": quick}
+    words[1] = "copy"
+    with pytest.raises(ConfigError, match="--quick: the experiment copy has no such choice"):
+        commands._experiment(build_parser().parse_args([*words, "--quick"]), console()[0])

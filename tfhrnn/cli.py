@@ -237,7 +237,9 @@ def build_parser() -> argparse.ArgumentParser:
     experiment = command(
         "experiment", "run one of the experiments of the README", "experiment ablation --seeds 3"
     )
-    experiments = "ablation cold-start copy inputs losses mix peers repeats towers update".split()
+    experiments = (
+        "ablation cold-start copy inputs losses mix peers repeats table1 table2-toy towers update"
+    ).split()
     experiment.add_argument("name", choices=experiments)
     experiment.add_argument("--source", default="auto", help="where MovieLens 100K comes from")
     experiment.add_argument("--seeds", type=int, default=3, help="how many (default 3)")
@@ -249,6 +251,9 @@ def build_parser() -> argparse.ArgumentParser:
     )
     experiment.add_argument(
         "--distances", metavar="D,...", help="copy: only these distances (default: 10,100,1000)"
+    )
+    experiment.add_argument(
+        "--quick", action="store_true", help="table1, table2-toy: smaller, within a minute"
     )
     experiment.add_argument(
         "--out",

@@ -340,19 +340,20 @@ def _experiment(arguments: argparse.Namespace, console: Console) -> dict[str, An
     return found
 
 
-def _chosen_parts(arguments: argparse.Namespace, experiment: Any) -> dict[str, list[Any]]:
-    """Towers and distances that were asked for, where the experiment leaves the choice."""
-    chosen: dict[str, list[Any]] = {}
-    for option, kind in (("towers", str), ("distances", int)):
-        text = getattr(arguments, option)
-        if text is None:
-            continue
+def _chosen_parts(arguments: argparse.Namespace, experiment: Any) -> dict[str, Any]:
+    """Towers, distances and the quick form, where asked for and the experiment has the choice."""
+    asked = {name: getattr(arguments, name) for name in ("towers", "distances", "quick")}
+    chosen = {name: value for name, value in asked.items() if value not in (None, False)}
+    for option in chosen:
         if option not in inspect.signature(experiment.run).parameters:
             raise ConfigError(f"--{option}: the experiment {arguments.name} has no such choice")
-        try:
-            chosen[option] = [kind(part) for part in text.split(",")]
-        except ValueError:
-            raise ConfigError(f"--{option}: got {text!r}, expected numbers, a,b,c") from None
+    for option, kind in (("towers", str), ("distances", int)):
+        if option in chosen:
+            text = chosen[option]
+            try:
+                chosen[option] = [kind(part) for part in text.split(",")]
+            except ValueError:
+                raise ConfigError(f"--{option}: got {text!r}, expected numbers, a,b,c") from None
     return chosen
 
 

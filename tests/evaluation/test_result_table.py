@@ -124,3 +124,16 @@ def test_figures_of_an_experiment_are_whole_on_any_screen(width: int) -> None:
     assert cells(screen.getvalue(), "λ per item") == [
         *("λ per item", "1234.6", "0.2830", "2,346", "0.1557", "4.4")
     ]
+
+
+def test_small_perplexities_have_three_digits_and_stand_beside_bound_and_paper() -> None:
+    screen = StringIO()
+    small = {"name": "RNN", "perplexity": 2.16119, "standard_error": 0.00416, "bound": 2.14449}
+    small |= {"sample_bound": 2.11628, "over_bound": 0.02122, "paper": 2, "paper_seconds": 0.3}
+    large = {"name": "none", "perplexity": 101.26, "standard_error": 0.26, "bound": 100.794}
+    console = Console(file=screen, width=300, markup=False, emoji=False)
+    print_experiment([small, large], "table", console)
+    text = screen.getvalue()
+    row = ["RNN", "2.161 ± 0.004", "2.144", "2.116", "2.12%", "2", "0.3"]
+    assert cells(text, "RNN") == row
+    assert cells(text, "none")[:3] == ["none", "101.3 ± 0.3", "100.8"]

@@ -38,9 +38,15 @@ def print_result(result: dict[str, Any], console: Console) -> None:
         )
 
 
+_PERPLEXITY = "perplexity"  # one digit after the point, three of those below ten
+
 # Key of a row to the column's title and how its figures are written.
 _COLUMNS = {
-    "perplexity": ("perplexity", ".1f"),
+    "perplexity": ("perplexity", _PERPLEXITY),
+    "bound": ("bound", _PERPLEXITY),
+    "sample_bound": ("on the sample", _PERPLEXITY),
+    "over_bound": ("over it", ".2%"),
+    "paper": ("paper", "g"),
     "calibrated_perplexity": ("calibrated", ".1f"),
     "perplexity_after_first": ("after the first event", ".1f"),
     "old_targets": ("old targets", ".1f"),
@@ -64,6 +70,10 @@ _COLUMNS = {
     "state_bytes": ("state bytes", ",.0f"),
     "epochs": ("epochs", ".0f"),
     "seconds_per_epoch": ("s/epoch", ".1f"),
+    "times_hrnn": ("× HRNN's", ".2f"),
+    "update_seconds": ("s of updates", ".3f"),
+    "updates_times_hrnn": ("× HRNN's", ".2f"),
+    "paper_seconds": ("paper, s/epoch", "g"),
 }
 
 
@@ -99,8 +109,17 @@ def experiment_table(rows: Sequence[dict[str, Any]], title: str) -> Table:
     for key in keys:
         table.add_column(_COLUMNS[key][0], justify="right", no_wrap=True)
     for row in rows:
-        shown = [format(row[key], _COLUMNS[key][1]) if key in row else "" for key in keys]
+        form = {key: _form(_COLUMNS[key][1], row[key]) for key in keys if key in row}
+        shown = [format(row[key], form[key]) if key in row else "" for key in keys]
         if "standard_error" in row:
-            shown[keys.index("perplexity")] += f" ± {row['standard_error']:.1f}"
+            error = format(row["standard_error"], form["perplexity"])
+            shown[keys.index("perplexity")] += f" ± {error}"
         table.add_row(row["name"], *shown)
     return table
+
+
+def _form(form: str, value: float) -> str:
+    """A format of Python's for a figure."""
+    if form == _PERPLEXITY:
+        return ".1f" if value >= 10 else ".3f"
+    return form
