@@ -38,12 +38,16 @@ def drawn(log: EventLog) -> HGRUPublished:
 
 
 def gru(x: Floats, h: Floats, weights: list[Any]) -> Floats:
-    """z h + (1 - z) tanh(W x + b_x + r (U h + b_h))."""
-    kernel, recurrent, bias = (np.asarray(part, np.float64) for part in weights)
-    z_x, r_x, c_x = np.split(x @ kernel + bias[0], 3)
-    z_h, r_h, c_h = np.split(h @ recurrent + bias[1], 3)
-    z, r = (1 / (1 + np.exp(-gate)) for gate in (z_x + z_h, r_x + r_h))
-    return z * h + (1 - z) * np.tanh(c_x + r * c_h)
+    """One step of a gated recurrent unit whose parts lie side by side: update, reset, candidate."""
+    kernel, recurrent, biases = (np.asarray(part, np.float64) for part in weights)
+    parts = [slice(at * len(h), (at + 1) * len(h)) for at in range(3)]
+    read, kept = (
+        [v @ w[:, part] + bias[part] for part in parts]
+        for v, w, bias in ((x, kernel, biases[0]), (h, recurrent, biases[1]))
+    )
+    update, reset = (1 / (1 + np.exp(-(read[at] + kept[at]))) for at in range(2))
+    candidate = np.tanh(read[2] + reset * kept[2])
+    return update * h + (1 - update) * candidate
 
 
 def by_formula(model: HGRUPublished, items: list[int], times: list[int]) -> list[float]:

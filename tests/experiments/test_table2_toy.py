@@ -16,10 +16,16 @@ from tfhrnn.errors import RunError
 from tfhrnn.experiments import table2_toy
 from tfhrnn.experiments.bet_bounds import KNOWN
 from tfhrnn.experiments.bounds import compare, require_no_leak
-from tfhrnn.experiments.simulated import run_rows
+from tfhrnn.experiments.simulated import Row, run_rows
 from tfhrnn.experiments.table2_toy import Size, asked_alone, best_answers, rows_of
 
 SMALL = Size(train=40, validation=10, test=60)
+
+
+@pytest.fixture(scope="module")
+def small(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Row]:
+    """The rows of 110 sequences, by name."""
+    return {row.name: row for row in rows_of(SMALL, tmp_path_factory.mktemp("small"))}
 
 
 @pytest.fixture(scope="module")
@@ -53,9 +59,8 @@ def test_bets_asked_alone_keep_items_and_features_and_nothing_else() -> None:
     assert alone.users.columns == bets.users.columns
 
 
-def test_rows_are_judged_on_the_same_bets_in_the_same_order(tmp_path: Path) -> None:
-    rows = {row.name: row for row in rows_of(SMALL, tmp_path)}
-    whole, alone = rows["sequence"], rows["user"]
+def test_rows_are_judged_on_the_same_bets_in_the_same_order(small: dict[str, Row]) -> None:
+    whole, alone = small["sequence"], small["user"]
     found = []
     for row in (whole, alone):
         test = np.flatnonzero(row.parts == Part.TEST)
@@ -71,16 +76,15 @@ def test_rows_are_judged_on_the_same_bets_in_the_same_order(tmp_path: Path) -> N
 
 
 def test_the_best_answers_are_certain_where_all_is_known_and_a_coin_where_ids_are(
-    tmp_path: Path,
+    small: dict[str, Row],
 ) -> None:
-    rows = {row.name: row for row in rows_of(SMALL, tmp_path)}
-    assert np.all(rows["all"].best == 0)
-    chances = np.unique(np.round(np.exp(rows["sequence"].best), 9))
+    assert np.all(small["all"].best == 0)
+    chances = np.unique(np.round(np.exp(small["sequence"].best), 9))
     assert set(chances) <= {round(1 / 101, 9), 0.5, 1.0}
 
 
-def test_who_is_told_more_than_a_row_may_know_is_found_out(tmp_path: Path) -> None:
-    row = {row.name: row for row in rows_of(SMALL, tmp_path)}["sequence"]
+def test_who_is_told_more_than_a_row_may_know_is_found_out(small: dict[str, Row]) -> None:
+    row = small["sequence"]
     test = np.flatnonzero(row.parts == Part.TEST)
     leaking = best_answers("all", row.log, test)  # outcomes and the first item
     with pytest.raises(RunError, match="something tells it the targets"):
@@ -103,8 +107,8 @@ def test_a_first_item_shown_as_the_users_feature_is_a_leak_to_a_row_without_it(
         run_rows([row], tmp_path / "out", seeds=1, say=lambda line: None)
 
 
-def test_logs_hold_the_whole_range_and_its_parities(tmp_path: Path) -> None:
-    log = rows_of(SMALL, tmp_path)[0].log
+def test_logs_hold_the_whole_range_and_its_parities(small: dict[str, Row]) -> None:
+    log = small["none"].log
     assert log.num_items == 101
     parity = pl.DataFrame({"item_id": log.catalogue.ids}).select(
         pl.col("item_id").cast(pl.Int64) % 2
