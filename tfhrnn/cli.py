@@ -176,7 +176,8 @@ def build_parser() -> argparse.ArgumentParser:
         metavar="RUN",
         action="append",
         default=[],
-        help="show another judged run's figures beside",
+        help="show the figures of another run beside, which `evaluate` has judged already; runs of "
+        "one preset are told apart by their folders' names",
     )
     evaluate.add_argument(
         "--lists", metavar="FILE", help="write the ranked list of each target as Parquet"

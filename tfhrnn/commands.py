@@ -259,7 +259,7 @@ def _evaluate(arguments: argparse.Namespace, console: Console) -> dict[str, Any]
     recommender = HRNNRecommender.load(arguments.run, data=arguments.data)
     result = recommender.evaluate(lists=arguments.lists)
     for other in arguments.beside:
-        result = merge(result, RunFolder(other).require().read_result())
+        result = merge(result, RunFolder(other).require().read_result(), Path(other).name)
     assert recommender.run is not None and recommender.log is not None
     report = write_report(
         recommender.run.report,

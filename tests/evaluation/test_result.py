@@ -109,8 +109,21 @@ def test_unlike_protocols_are_refused_by_the_fields_that_differ(result: dict[str
 
 
 def test_two_results_of_one_name_are_refused(result: dict[str, Any]) -> None:
-    with pytest.raises(RunError, match="got two results named 'best', expected runs of different"):
+    with pytest.raises(RunError, match="got two results named 'best', expected one"):
         merge(result, copy.deepcopy(result))
+    both = merge(result, copy.deepcopy(result), "run-b")
+    with pytest.raises(RunError, match="named 'best \\(run-b\\)', expected one"):
+        merge(both, copy.deepcopy(result), "run-b")
+
+
+def test_two_runs_of_one_preset_are_told_apart_by_a_label(result: dict[str, Any]) -> None:
+    other = copy.deepcopy(result)
+    other["perplexity"]["best"] = 5.0
+    both = merge(result, other, "run-b")
+    assert both["perplexity"]["best"] == result["perplexity"]["best"]
+    assert both["perplexity"]["best (run-b)"] == 5.0
+    assert both["by_level"]["best (run-b)"] == result["by_level"]["best"]
+    assert "popularity (run-b)" not in both["perplexity"]
 
 
 def test_levels_of_unlike_thresholds_do_not_stand_beside_each_other(

@@ -164,14 +164,17 @@ def sweep_example(log: EventLog, users: npt.NDArray[np.integer]) -> int:
     return int(np.asarray(users)[np.argsort(lengths, kind="stable")[len(lengths) // 2]])
 
 
-def merge(first: dict[str, Any], second: dict[str, Any]) -> dict[str, Any]:
+def merge(first: dict[str, Any], second: dict[str, Any], label: str = "") -> dict[str, Any]:
     """The first result with the second's figures beside its own.
 
     Figures by level stand beside each other only where both models cut gaps at the same thresholds.
+    Where both have figures of one name, such as two runs of one preset, the second's is followed by
+    `label` in brackets.
 
     Raises:
       ProtocolError: they were judged under unlike protocols.
-      RunError: one of them is no result, or both hold figures under the same name.
+      RunError: one of them is no result, or both hold figures under the same name and there is no
+        label that tells them apart.
     """
     for result in (first, second):
         if "protocol" not in result:
@@ -179,15 +182,23 @@ def merge(first: dict[str, Any], second: dict[str, Any]) -> dict[str, Any]:
                 "got a record without a protocol, expected a result of `tfhrnn evaluate`"
             )
     require_same(Protocol.from_dict(first["protocol"]), Protocol.from_dict(second["protocol"]))
-    shared = [name for name in second["perplexity"] if name in first["perplexity"]]
-    for name in shared:
-        if name != "popularity":
-            raise RunError(f"got two results named {name!r}, expected runs of different presets")
+    shared = {name for name in second["perplexity"] if name in first["perplexity"]}
+    names = {name: f"{name} ({label})" for name in shared - {"popularity"}}
+    for name, apart in names.items():
+        if not label or apart in first["perplexity"]:
+            shown = apart if label else name
+            raise RunError(f"got two results named {shown!r}, expected one")
     alike = first["thresholds"] == second["thresholds"]
     # Results of earlier versions lack some.
     others = {"intervals", "by_position", "exposure"} & (first.keys() | second.keys())
     merged = (*METRICS, *sorted(others), *(("by_level",) if alike else ()))
     return {
         **first,
-        **{key: {**second.get(key, {}), **first.get(key, {})} for key in merged},
+        **{
+            key: {
+                **{names.get(name, name): value for name, value in second.get(key, {}).items()},
+                **first.get(key, {}),
+            }
+            for key in merged
+        },
     }
