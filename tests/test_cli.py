@@ -13,6 +13,8 @@ import pytest
 
 from tfhrnn import cli, commands
 from tfhrnn.data.event_log import EventLog
+from tfhrnn.errors import DataError
+from tfhrnn.models.hrnn import HRNN
 from tfhrnn.recommender import HRNNRecommender
 
 T0 = 1_000_000_000
@@ -367,6 +369,7 @@ def test_update_goes_on_in_a_new_run(
     trained: HRNNRecommender,
     fails: Callable[..., str],
     tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     assert trained.run is not None
@@ -374,14 +377,31 @@ def test_update_goes_on_in_a_new_run(
         f"new,fresh,{T0}",
         f"u0,fresh,{T0}",
     ]
-    given = ("--run", trained.run.path, "--interactions", csv_file(tmp_path / "more.csv", *rows))
-    out = tmp_path / "run2"
+    out, run = tmp_path / "run2", ("--run", trained.run.path, "--interactions")
+    table = csv_file(tmp_path / "blind.csv", *rows)
+    line = fails("update", *run, table, "--out", out)  # the model reads feedback
+    assert "blind.csv: got no column for feedback" in line and "--map feedback=COLUMN" in line
+    assert not out.exists()
+    header = "user_id,item_id,timestamp,feedback,shop"
+    rows = [f"{row},,s" for row in rows]
+    given = (*run, csv_file(tmp_path / "more.csv", *rows, header=header))
     settings = ("--set", "epochs=1", "--replay", 0.25)
     words = ["update", *given, "--out", out, *settings, "--json", tmp_path / "update.json"]
+    fit = HRNN.fit
+    monkeypatch.setattr(HRNN, "fit", lambda *a, **named: (print("begins"), fit(*a, **named))[1])
     assert cli.main([str(word) for word in words]) == 0
     shown = capsys.readouterr().out
     assert "new events: 8, new users: 1, new items: 1\n" in shown
-    assert "1 new events are older than the last one known of their user" in shown
+    # How the table was read and what is to be beaten stand before the first epoch.
+    before, _, _ = shown.partition("begins\n")
+    assert "columns not used: shop\n" in before
+    assert "1 new events are older than the last one known of their user" in before
+    assert "1 new items have no row in a table: no features" in before
+    start = HRNNRecommender.load(out).run
+    assert start is not None
+    value = start.epochs()["val_perplexity"][0]
+    line = f"the old model on the same validation events: perplexity {value:.4g}\n"
+    assert before.endswith(line)
     assert f"next: python -m tfhrnn evaluate --run {out}\n" in shown
     found = json.loads((tmp_path / "update.json").read_text())
     assert [row["epoch"] for row in found["epochs"]] == [0, 1]
@@ -396,4 +416,6 @@ def test_update_goes_on_in_a_new_run(
     line = fails("update", *given, "--out", tmp_path / "run3", "--replay", 1)
     assert line == "replay: got 1.0, expected a share in [0, 1)"
     assert "got no run.json" in fails("update", *("--run", tmp_path), *given[2:], "--out", out)
+    with pytest.raises(DataError, match="got no column for feedback"):
+        trained.fit_more(table)
     assert not (tmp_path / "run3").exists()

@@ -192,6 +192,6 @@ def test_types_that_cannot_be_are_refused(
 ) -> None:
     with pytest.raises(DataError, match="column event_types: got 2 lists, expected 1"):
         typed.recommend([FILMS[:1]], event_types=[["buy"], []])
-    with pytest.raises(ConfigError, match="event_types: tiny has no types of events"):
+    with pytest.raises(ConfigError, match="event_types: got true, expected data with event types"):
         HRNNRecommender("hrnn", event_types=True).fit(tiny_log, run=tmp_path / "run")
     assert not (tmp_path / "run").exists() and not ModelConfig().event_types

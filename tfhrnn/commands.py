@@ -228,8 +228,6 @@ def _update(arguments: argparse.Namespace, console: Console) -> dict[str, Any]:
         **settings,
     )
     assert grown.run is not None and grown.log is not None
-    for note in grown.log.report.notes:
-        console.print(note, highlight=False, soft_wrap=True)
     record = grown.run.description["parent"]
     console.print(
         f"new events: {record['new_events']:,}, new users: {record['new_users']:,}, "

@@ -15,12 +15,13 @@ import polars as pl
 import tensorflow as tf
 
 from tfhrnn.answers import answers_table, ask, best_first, padded_items
-from tfhrnn.config import Config, ModelConfig, RetrievalName, SplitName, preset
+from tfhrnn.config import Config, RetrievalName, SplitName, preset
 from tfhrnn.data.catalogue import Catalogue
 from tfhrnn.data.event_log import EventLog
 from tfhrnn.data.files import whole_folder
 from tfhrnn.data.sources import TableSource
 from tfhrnn.data.split_rule import SplitRule
+from tfhrnn.data.suited import stated_settings, suited_config
 from tfhrnn.devices import Devices
 from tfhrnn.errors import ConfigError, RunError, TfhrnnError
 from tfhrnn.evaluation.result import evaluate_run
@@ -31,8 +32,8 @@ from tfhrnn.models.hrnn import HRNN
 from tfhrnn.new_run import create_run, log_of, write_tables
 from tfhrnn.predictor import Predictor
 from tfhrnn.run_folder import RunFolder
-from tfhrnn.training import load_model, train_run
-from tfhrnn.updates import REPLAY, create_update, open_update, update_config
+from tfhrnn.training import load_model, sayer, train_run
+from tfhrnn.updates import REPLAY, start_update, update_config
 
 
 class HRNNRecommender:
@@ -41,7 +42,8 @@ class HRNNRecommender:
     Args:
       config: a `Config`, or a preset's name, such as "hrnn-metadata"; `tfhrnn.presets` has them.
       **settings: changes to it by name, such as `units=64`. Thresholds that are neither given here
-        nor other than the default in `config` are those of the event log.
+        nor other than the default in `config` are those of the event log. What a preset would
+        read and the data of `fit` lack (feedback, features, event types) is switched off.
 
     Raises:
       ConfigError: unknown preset, setting or value.
@@ -51,8 +53,7 @@ class HRNNRecommender:
         self.config = (
             preset(config, settings) if isinstance(config, str) else config.with_settings(settings)
         )
-        changed = self.config.model.thresholds != ModelConfig().thresholds
-        self._thresholds_are_given = changed or "thresholds" in settings
+        self._asked, self._stated = self.config, stated_settings(self.config, settings)
         self.run: RunFolder | None = None
         self.log: EventLog | None = None
         self.model: HRNN | None = None
@@ -100,7 +101,8 @@ class HRNNRecommender:
           This object.
 
         Raises:
-          ConfigError: a split that can't be, or on `resume` another one than the run's.
+          ConfigError: a setting that was stated and that the data have nothing for, a split that
+            can't be, or on `resume` another one than the run's.
           DataError: a table that cannot be read, or a split that leaves nothing to train on.
           RunError: `run` holds something already, or on `resume` another run or other data; or
             disk or memory ran out in training.
@@ -123,8 +125,10 @@ class HRNNRecommender:
             if rule is not None:
                 resumed.require_same_split(rule)
             self.config = resumed.config
-        elif not self._thresholds_are_given:
-            self.config = self.config.with_settings({"thresholds": log.thresholds})
+        else:
+            self.config, lines = suited_config(self._asked, log, self._stated)
+            for line in lines:
+                sayer(verbose)(line)
         self.log = log
         self.run = resumed or create_run(path, self.config, log, split_seed, split=rule)
         self._train(
@@ -156,7 +160,7 @@ class HRNNRecommender:
           interactions: the new events; `append_events` tells what becomes of older and known ones.
           items: item table with the columns of the first; a row of a known id replaces its own.
           users: user table, likewise.
-          columns: as in `fit`.
+          columns: as in `fit`; what is left out is looked for under the columns of `fit`'s table.
           run: folder of the new run, as in `fit`.
           resume: go on with the update that stands in `run`.
           replay: share of an epoch's events that are known.
@@ -170,7 +174,8 @@ class HRNNRecommender:
 
         Raises:
           ConfigError: a share or setting that can't be.
-          DataError: a table that cannot be read, or no new event.
+          DataError: a table that cannot be read or lacks feedback or event types that the model
+            reads, or no new event.
           RunError: as `fit`.
         """
         parent = self._trained()
@@ -178,11 +183,10 @@ class HRNNRecommender:
         path = grown._temporary_folder() / "run" if run is None else Path(run)
         before = self.log or parent.open_log()
         tables = {"items": items, "users": users, "columns": columns, **(reading or {})}
-        if resumed := resume and path.exists():
-            grown.run, grown.log = open_update(parent, before, path, interactions, **tables)
-        else:
-            tables |= {"model": self.model, "config": grown.config, "replay": replay}
-            grown.run, grown.log = create_update(parent, before, path, interactions, **tables)
+        tables |= {"model": self.model, "config": grown.config, "replay": replay}
+        grown.run, grown.log, resumed = start_update(
+            parent, before, path, interactions, resume=resume, say=sayer(verbose), **tables
+        )
         grown.config = grown.run.config
         grown._train(resume=resumed, callbacks=callbacks, verbose=verbose)
         return grown

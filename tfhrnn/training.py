@@ -6,7 +6,7 @@ The weights used in the end are those of the epoch with the best validation perp
 from __future__ import annotations
 
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any
 
@@ -111,6 +111,11 @@ def _after_first(
     return np.where(np.arange(len(weights)) == 0, np.float32(0), weights)
 
 
+def sayer(verbose: int | str) -> Callable[[str], None]:
+    """What prints a line for people where Keras would, given its `verbose`; else nothing does."""
+    return partial(print, flush=True) if verbose else lambda line: None
+
+
 def create_variables(model: HRNN) -> None:
     """Reads one blank step a lane, so that all variables exist."""
     blank = Batch.blank(model.lanes, 1, user_width=model.facts.user_width)
@@ -197,6 +202,8 @@ def train(
         if replay is not None and not done and validation is not None:
             start = model.evaluate(validation, steps=validation_steps, verbose=0, return_dict=True)
             keeper.keep_start(start)
+            value = f"perplexity {start['perplexity']:.4g}"
+            sayer(verbose)(f"the old model on the same validation events: {value}")
         model.fit(
             batches,
             steps_per_epoch=steps,

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import dataclasses
 import shutil
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, Final
 
@@ -66,6 +66,14 @@ def update_config(parent: RunFolder, settings: Mapping[str, object], replay: flo
     return config.with_settings(own_names(settings))
 
 
+def _roles_read(parent: RunFolder, before: EventLog) -> list[str]:
+    """Roles that new events need a column for, since the model reads them and learned from them."""
+    model = parent.config.model
+    feedback = before.has_feedback and (model.reads_feedback or model.rating != "none")
+    roles = {"feedback": feedback, "event_type": model.event_types}
+    return [role for role, needed in roles.items() if needed]
+
+
 def create_update(
     parent: RunFolder,
     before: EventLog,
@@ -93,12 +101,14 @@ def create_update(
       The run and the log.
 
     Raises:
-      DataError: a table that can't be read.
+      DataError: a table that can't be read, or without feedback or event types that the model
+        reads.
       RunError: a parent whose events were split, not its users; a place that is taken or can't be
         written; nothing new stays.
     """
     run = RunFolder(path).require_free()
     parent.parts(before)  # of a split of events there is none to grow
+    tables = {**tables, "required": _roles_read(parent, before)}
     log = append_events(before, interactions, log_place(path), **tables)
     try:
         seed = int(parent.description["split_seed"])
@@ -161,3 +171,48 @@ def open_update(
             f"{path}: got a run that does not go on from {parent.path}, expected one that does"
         )
     return run, log_of(path, run, lambda out: append_events(before, interactions, out, **tables))
+
+
+def start_update(
+    parent: RunFolder,
+    before: EventLog,
+    path: Path,
+    interactions: TableSource,
+    *,
+    resume: bool,
+    say: Callable[[str], None],
+    model: HRNN,
+    config: Config,
+    replay: float,
+    **tables: Any,
+) -> tuple[RunFolder, EventLog, bool]:
+    """Creates an update, or opens the one that is resumed, and tells how its tables were read.
+
+    Args:
+      parent: the run of before.
+      before: its event log.
+      path: of the new run.
+      interactions: the new events.
+      resume: go on with what stands at `path`, if anything does.
+      say: takes a line for people.
+      model: as in `create_update`.
+      config: likewise.
+      replay: likewise.
+      **tables: likewise.
+
+    Returns:
+      The run, its log, and whether it goes on.
+
+    Raises:
+      DataError: as `create_update`.
+      RunError: as `create_update` or `open_update`.
+    """
+    if resumed := resume and path.exists():
+        run, log = open_update(parent, before, path, interactions, **tables)
+    else:
+        tables |= {"model": model, "config": config, "replay": replay}
+        run, log = create_update(parent, before, path, interactions, **tables)
+    say(f"columns not used: {', '.join(log.report.ignored) or 'none'}")
+    for note in log.report.notes:
+        say(f"Note: {note}")
+    return run, log, resumed

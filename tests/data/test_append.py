@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import numpy as np
@@ -25,6 +26,7 @@ OLD = pl.DataFrame(
 ITEMS = pl.DataFrame(
     {"item_id": ["b", "c"], "title": ["B", "C"], "genres": ["x|y", "y"], "year": [1990, 2000]}
 )
+UNRATED = pl.lit(None, pl.Float64).alias("rating")
 FEATURES = ["genres:multi-hot", "year:numeric"]
 
 
@@ -65,7 +67,7 @@ def test_new_rows_join_and_the_old_log_stays(log: EventLog, tmp_path: Path) -> N
     before = {path.name: path.read_bytes() for path in log.directory.iterdir()}
     # User 9: one event of before, at the same second as an old one, one since; user 7 is new.
     new = events(("9", "a", 100), ("9", "a", 150), ("9", "b", 300), ("7", "c", 5))
-    grown = append_events(log, new, tmp_path / "grown")
+    grown = append_events(log, new.with_columns(UNRATED), tmp_path / "grown")
     assert grown.user_ids == ["7", "9", "10"] and grown.catalogue.ids == ["a", "b", "c"]
     nine = grown.events_of(1)
     assert grown.time[nine].tolist() == [100, 100, 150, 200, 300]
@@ -86,7 +88,8 @@ def test_features_keep_their_encoding(log: EventLog, tmp_path: Path) -> None:
     table = pl.DataFrame(
         {"item_id": ["a", "c"], "title": ["A", "C, new"], "genres": ["z|y", "x"], "year": [2010, 1]}
     )
-    grown = append_events(log, events(("9", "a", 300)), tmp_path / "grown", items=table)
+    new = events(("9", "a", 300)).with_columns(UNRATED)
+    grown = append_events(log, new, tmp_path / "grown", items=table)
     assert grown.catalogue.features == log.catalogue.features
     assert grown.catalogue.titles == ["A", "B", "C, new"]
     a, b, c = grown.catalogue.feature_matrix
@@ -157,3 +160,62 @@ def test_what_cannot_be_appended_leaves_nothing(log: EventLog, tmp_path: Path) -
     with pytest.raises(RunError, match="got something that is no event log"):
         append_events(log, good, tmp_path / "mine")
     assert sorted(path.name for path in tmp_path.iterdir()) == ["mine", "old"]
+
+
+MAPPED = {"user_id": "who", "item_id": "what", "timestamp": "at", "feedback": "price"}
+
+
+def test_a_further_table_is_read_under_the_columns_of_the_first(tmp_path: Path) -> None:
+    names = {"rating": "price", **{role: MAPPED[role] for role in list(MAPPED)[:3]}}
+    old = OLD.rename(names)
+    items = ITEMS.rename({"item_id": "what"})
+    log = write_event_log(
+        old, tmp_path / "old", items=items, item_features=FEATURES, columns=MAPPED
+    )
+    # Told or remembered, the fingerprint is that of the same events.
+    plain = write_event_log(OLD, tmp_path / "plain", items=ITEMS, item_features=FEATURES)
+    assert log.columns == MAPPED and log.fingerprint == plain.fingerprint
+    new = pl.DataFrame({"who": ["9"], "what": ["d"], "at": [300], "price": [5.0]})
+    more = pl.DataFrame({"what": ["d"], "genres": ["x"], "year": [1995]})
+    grown = append_events(log, new, tmp_path / "grown", items=more)
+    assert grown.feedback[grown.events_of(0)].tolist()[-1] == 5.0 and grown.report.notes == []
+    # Known names still work, and a later table under the first one's columns does too.
+    known = new.rename({column: role for role, column in MAPPED.items()})
+    canonical = append_events(
+        log, known, tmp_path / "canonical", items=more.rename({"what": "item"})
+    )
+    assert canonical.fingerprint == grown.fingerprint
+    later = append_events(canonical, new.with_columns(at=400), tmp_path / "later")
+    assert later.num_events == 6
+    # Stated ones win, and are remembered in turn.
+    moved = append_events(
+        log, new.with_columns(cost=7.0), tmp_path / "moved", columns={"feedback": "cost"}
+    )
+    assert moved.feedback[moved.events_of(0)].tolist()[-1] == 7.0
+    assert moved.columns == {**MAPPED, "feedback": "cost"}
+
+
+def test_a_log_of_an_earlier_version_tells_the_columns_of_its_report(log: EventLog) -> None:
+    file = log.directory / "meta.json"
+    meta = json.loads(file.read_text())
+    del meta["columns"]
+    file.write_text(json.dumps(meta))
+    again = EventLog.open(log.directory)
+    assert again.columns == log.columns and again.columns["feedback"] == "rating"
+
+
+def test_a_column_that_the_log_has_and_a_further_table_lacks_is_told_or_refused(
+    log: EventLog, tmp_path: Path
+) -> None:
+    new = events(("9", "a", 300)).with_columns(price=pl.lit(2.0))
+    grown = append_events(log, new, tmp_path / "grown")
+    assert any("no column of frame is feedback" in note for note in grown.report.notes)
+    assert grown.report.ignored == ["price"]
+    with pytest.raises(DataError) as caught:
+        append_events(log, new, tmp_path / "refused", required=["feedback"])
+    assert "got no column for feedback (there are: user_id, item_id, timestamp, price)" in str(
+        caught.value
+    )
+    assert "--map feedback=COLUMN" in str(caught.value) and not (tmp_path / "refused").exists()
+    blank = new.with_columns(feedback=pl.lit(None, pl.Float64))
+    assert append_events(log, blank, tmp_path / "blank", required=["feedback"]).num_events == 5

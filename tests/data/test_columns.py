@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tfhrnn.data.columns import map_columns
+from tfhrnn.data.columns import map_columns, remembered_columns
 from tfhrnn.errors import ConfigError, DataError
 
 
@@ -71,3 +71,17 @@ def test_item_and_user_tables() -> None:
     names = ["movieId", "movie_title:token_seq", "genres"]
     assert map_columns(names, "items") == {"item_id": "movieId", "title": "movie_title:token_seq"}
     assert map_columns(["USER_ID", "age"], "users") == {"user_id": "USER_ID"}
+
+
+def test_remembered_columns_yield_to_what_is_stated_and_to_what_is_not_there() -> None:
+    before = {"user_id": "who", "item_id": "what", "timestamp": "at", "feedback": "price"}
+    assert remembered_columns(["who", "what", "at", "price", "x"], None, before) == before
+    # One role is stated anew, one column is gone, one has another role now.
+    names = ["client", "who", "what", "at"]
+    found = remembered_columns(names, {"user_id": "client", "item_id": "at"}, before)
+    assert found == {"user_id": "client", "item_id": "at"}
+
+
+def test_a_role_that_was_nearly_written_is_proposed() -> None:
+    with pytest.raises(ConfigError, match=r"role 'user' \(did you mean 'user_id'\?\), expected"):
+        map_columns(["a"], columns={"user": "a"})

@@ -7,7 +7,7 @@ has learned of them stays true; values that it does not know are ignored, and th
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
@@ -17,12 +17,13 @@ import polars as pl
 from numpy.typing import NDArray
 
 from tfhrnn.data.catalogue import FIRST_ITEM, Catalogue
+from tfhrnn.data.columns import remembered_columns
 from tfhrnn.data.encoding import EncodedEvents, encode_events
 from tfhrnn.data.entities import extend_entities
 from tfhrnn.data.event_log import EventLog, require_replaceable, save_events
 from tfhrnn.data.features import FeatureColumn, FeatureSet
 from tfhrnn.data.files import whole_folder
-from tfhrnn.data.sources import CHUNK_ROWS, TableSource
+from tfhrnn.data.sources import CHUNK_ROWS, TableSource, open_source
 from tfhrnn.data.tables import ReadReport, Table, id_column, read_interactions, read_table
 from tfhrnn.data.timestamps import TimestampUnit
 from tfhrnn.errors import DataError, RunError
@@ -55,6 +56,7 @@ def append_events(
     separator: str | None = None,
     keep_duplicates: bool = False,
     chunk_rows: int = CHUNK_ROWS,
+    required: Collection[str] = (),
 ) -> EventLog:
     """Writes a log of a log's events and new ones.
 
@@ -70,35 +72,41 @@ def append_events(
       items: a table of items with the columns of the log's item features, if it has any; items
         without an event become cold ones.
       users: a table of users, likewise; users without an event are left out.
-      columns: role → column, as for `write_event_log`.
+      columns: role → column, as for `write_event_log`; a role left out is looked for under the
+        column that the log's own table had, then under known names.
       timestamp_unit: "s", "ms" or "iso"; None infers it.
       separator: of the interactions as CSV.
       keep_duplicates: whether identical new rows stay.
       chunk_rows: rows held as text at a time.
+      required: roles beside user, item and time that the table must have a column for.
 
     Returns:
       The new log, opened, with the name and thresholds of `log`, and the new table's report.
 
     Raises:
       ConfigError: a role or unit that can't be.
-      DataError: a table that can't be read, or no event that the log does not hold yet.
+      DataError: a table that can't be read or lacks a required column, or no event that the log
+        does not hold yet.
       RunError: `out` is something else, `log` itself, or can't be written; nothing stays of it.
     """
     out = Path(out)
     require_replaceable(out)
     if out.resolve() == log.directory.resolve():
         raise RunError(f"{out}: got the place of the event log that is to be appended to")
+    names = open_source(interactions, separator).names
     reader = read_interactions(
         interactions,
-        columns=columns,
+        columns=remembered_columns(names, columns, log.columns),
         timestamp_unit=timestamp_unit,
         separator=separator,
         chunk_rows=chunk_rows,
     )
     report = reader.report
+    _check_roles(log, names, report, required)
+    known = {**log.columns, **(columns or {})}
     item_set, user_set = log.catalogue.features, log.user_features
-    item_table = table_like(items, "item_id", item_set, columns)
-    user_table = table_like(users, "user_id", user_set, columns)
+    item_table = table_like(items, "item_id", item_set, known)
+    user_table = table_like(users, "user_id", user_set, known)
     with whole_folder(out) as folder:
         events = encode_events(
             reader, folder, before=event_chunks(log), keep_duplicates=keep_duplicates
@@ -129,6 +137,7 @@ def append_events(
             name=log.name,
             thresholds=log.thresholds,
             report=report,
+            columns={**report.columns, **known},
         )
     return EventLog.open(out)
 
@@ -217,6 +226,27 @@ def known_events(log: EventLog, grown: EventLog) -> NDArray[np.int64]:
 def users_before(log: EventLog, user_ids: list[str]) -> NDArray[np.int64]:
     """The index that each user had before, `[users]`; -1 for new ones."""
     return np.array([-1 if (at := log.user_index(u)) is None else at for u in user_ids], np.int64)
+
+
+def _check_roles(
+    log: EventLog, names: Sequence[str], report: ReadReport, required: Collection[str]
+) -> None:
+    """Refuses a table without a required column; notes one that the log has and it has not."""
+    for role, had in (("feedback", log.has_feedback), ("event_type", bool(log.event_types))):
+        if role in report.columns:
+            continue
+        if role in required:
+            raise DataError(
+                report.source,
+                found=f"no column for {role} (there are: {', '.join(names)})",
+                expected=f"one, for the model reads it: --map {role}=COLUMN (in Python: "
+                f"columns={{{role!r}: 'COLUMN'}}); its cells may be blank",
+            )
+        if had:
+            report.notes.append(
+                f"no column of {report.source} is {role}: it is unknown of the new events, while "
+                f"known ones have it (--map {role}=COLUMN)"
+            )
 
 
 def _known_types(log: EventLog, events: EncodedEvents, report: ReadReport) -> EncodedEvents:

@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Final, Literal
 
-from tfhrnn.errors import ConfigError, DataError
+from tfhrnn.errors import ConfigError, DataError, did_you_mean
 
 TableKind = Literal["interactions", "items", "users"]
 
@@ -80,7 +80,8 @@ def map_columns(
     for role, column in given.items():
         if role not in ALIASES[kind]:
             known = ", ".join(ALIASES[kind])
-            raise ConfigError(f"columns: got the role {role!r}, expected one of {known}")
+            meant = did_you_mean(role, ALIASES[kind])
+            raise ConfigError(f"columns: got the role {role!r}{meant}, expected one of {known}")
         if column not in names:
             raise DataError(
                 source,
@@ -114,3 +115,30 @@ def map_columns(
                 f"(in Python: columns={{{role!r}: 'COLUMN'}})",
             )
     return mapping
+
+
+def remembered_columns(
+    names: Sequence[str], columns: Mapping[str, str] | None, before: Mapping[str, str]
+) -> dict[str, str]:
+    """What a further table of the same data needs to be told about its columns.
+
+    Args:
+      names: the table's columns.
+      columns: role → column, where the caller says so; these win.
+      before: role → column of the tables that were read earlier.
+
+    Returns:
+      `columns`, and of `before` what names a column of this table that has no other role.
+
+    >>> remembered_columns(["who", "item", "at"], {"timestamp": "at"}, {"user_id": "who"})
+    {'user_id': 'who', 'timestamp': 'at'}
+    >>> remembered_columns(["user_id"], None, {"user_id": "who"})
+    {}
+    """
+    given = dict(columns or {})
+    there = {
+        role: column
+        for role, column in before.items()
+        if column in names and role not in given and column not in given.values()
+    }
+    return {**there, **given}

@@ -119,6 +119,12 @@ class EventLog:
         return tuple(self.meta["thresholds"])
 
     @property
+    def columns(self) -> dict[str, str]:
+        """Role → column of the tables that were read, for further ones of the same data."""
+        # Logs of earlier versions tell only those of the last table.
+        return dict(self.meta.get("columns") or self.report.columns)
+
+    @property
     def report(self) -> ReadReport:
         """What was read, and what became of it."""
         return ReadReport(**self.meta["report"])
@@ -274,6 +280,7 @@ def save_events(
     name: str,
     thresholds: Sequence[int],
     report: ReadReport,
+    columns: Mapping[str, str] | None = None,
 ) -> None:
     """Writes the files of an event log.
 
@@ -285,6 +292,7 @@ def save_events(
       name: the data set's.
       thresholds: gap thresholds in seconds.
       report: what was read.
+      columns: role → column that a further table is looked for under; by default the report's.
 
     Raises:
       OSError: they can't be written.
@@ -322,6 +330,7 @@ def save_events(
         "event_types": events.event_types,
         "item_features": item_set.to_json() if item_set else None,
         "user_features": user_set.to_json() if user_set else None,
+        "columns": dict(report.columns if columns is None else columns),
         "report": report.to_json(),
         "fingerprint": fingerprint(
             arrays, events.user_ids, item_frame["item_id"].to_list(), events.event_types
