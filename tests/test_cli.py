@@ -314,6 +314,13 @@ def test_unknown_arguments_point_to_the_commands_own_help(fails: Callable[..., s
     assert error == ("unrecognized arguments: --colour red; see python -m tfhrnn recommend --help")
 
 
+def test_several_columns_are_mapped_by_one_option_or_by_many() -> None:
+    words = "prepare --interactions a.csv --out b --map user_id=u item_id=i --map timestamp=t"
+    parsed = cli.build_parser().parse_args(words.split())
+    assert parsed.map == ["user_id=u", "item_id=i", "timestamp=t"]
+    assert cli.build_parser().parse_args(words.split()[:5]).map == []
+
+
 def test_help_tells_the_roles_and_how_features_are_listed(capsys: Any) -> None:
     with pytest.raises(SystemExit):
         cli.main(["prepare", "--help"])

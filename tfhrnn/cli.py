@@ -331,9 +331,10 @@ def _reading_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--map",
         metavar="ROLE=COLUMN",
-        action="append",
+        nargs="+",
+        action="extend",
         default=[],
-        help=f"such as user_id=who; repeat as needed; roles: {', '.join(ALIASES['interactions'])}",
+        help="such as user_id=who feedback=price; roles: " + ", ".join(ALIASES["interactions"]),
     )
     parser.add_argument(
         "--timestamp-unit", choices=["s", "ms", "iso"], help="left out: inferred and said"
