@@ -42,6 +42,7 @@ from tfhrnn.run_folder import RunFolder
 from tfhrnn.startup import start_tensorflow
 
 _recommend, _rank, _compare = recommend, rank, compare
+_WATCHED = {"perplexity": "perplexity", "ndcg": "NDCG@10", "rmse": "RMSE"}
 
 
 def run(arguments: argparse.Namespace) -> None:
@@ -194,7 +195,7 @@ def _trained(run: RunFolder, out: str, console: Console) -> dict[str, Any]:
     console.print(
         f"run: {out} (best epoch {best['epoch']} of {epochs['epoch'].to_list()[-1]}, "
         f"{'validation' if validated else 'training'} "
-        f"{'NDCG@10' if name == 'ndcg' else 'perplexity'} {best[watched]:.4g})\n"
+        f"{_WATCHED[name]} {best[watched]:.4g})\n"
         f"{following}",
         highlight=False,
         soft_wrap=True,

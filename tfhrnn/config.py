@@ -28,6 +28,7 @@ LOSS_NAMES: tuple[str, ...] = get_args(LossName)
 # Their scores are no log-probabilities, not even nearly: epochs are judged by how items are ranked.
 RANKING_LOSSES: tuple[str, ...] = ("bpr_max",)
 RatingTraining = Literal["none", "joint", "detached"]
+Watch = Literal["auto", "perplexity", "ndcg", "rmse"]
 StrategyName = Literal["one_device", "mirrored", "multi_worker", "tpu"]
 STRATEGY_NAMES: tuple[str, ...] = get_args(StrategyName)
 SplitName = Literal["users", "last", "leave-one-out", "time"]  # see `tfhrnn.data.event_split`
@@ -220,8 +221,10 @@ class TrainingConfig:
         instead of the raw ones; 0 for none.
       weight_decay: AdamW's decay, on matrices only.
       clip_norm: largest norm of all gradients together; 0 does not clip.
-      patience: epochs without a better validation perplexity (with "bpr_max", NDCG@10) before
+      patience: epochs without a better validation perplexity (or what else is watched) before
         training stops.
+      watch: what the validation users judge epochs by: "perplexity", "ndcg" at 10, "rmse" of the
+        ranking head, or "auto", which is NDCG with "bpr_max" and perplexity with all others.
       shuffle_ties: draw the order within equal timestamps anew each epoch.
       tied_targets: most items of a tied step's remaining set that share the target; 1 for the next
         item alone.
@@ -264,6 +267,7 @@ class TrainingConfig:
     weight_decay: float = 0.1
     clip_norm: float = 1.0
     patience: int = 5
+    watch: Watch = "auto"
     shuffle_ties: bool = False
     tied_targets: int = 1
     first_targets: bool = True
@@ -333,7 +337,9 @@ class TrainingConfig:
 
     @property
     def watched(self) -> str:
-        """What the validation users judge epochs by: "perplexity", or "ndcg" of ranking losses."""
+        """What the validation users judge epochs by: "perplexity", "ndcg" or "rmse"."""
+        if self.watch != "auto":
+            return self.watch
         return "ndcg" if self.loss in RANKING_LOSSES else "perplexity"
 
 
@@ -351,6 +357,12 @@ class Config:
             "epochs",
             self.training.epochs,
             "a whole number of at least 1 (0 only with history=false)",
+        )
+        _check(
+            self.training.watch != "rmse" or self.model.rating != "none",
+            "watch",
+            self.training.watch,
+            "a ranking head with it: rating=joint or detached",
         )
 
     def with_settings(self, settings: Mapping[str, object]) -> Config:

@@ -2,8 +2,8 @@
 
 After each epoch the whole state is kept (weights, optimizer, random generators, the best so far),
 so that a killed run resumes at the last whole epoch and ends at the weights of an undisturbed one.
-The best weights are those of the epoch with the best validation perplexity, or NDCG where the loss
-ranks (`TrainingConfig.watched`), over all validation targets; averaged ones where `ema_decay` is
+The best weights are those of the epoch with the best validation perplexity, NDCG or RMSE
+(`TrainingConfig.watched`), over all validation targets; averaged ones where `ema_decay` is
 set.
 """
 
@@ -142,9 +142,8 @@ class Keeper(tf.keras.callbacks.Callback):
     def _watched(self, row: Mapping[str, Any]) -> float:
         if row.get("val_perplexity", "") == "":  # no validation users
             return float(row["perplexity"])
-        if self.config.watched == "ndcg":
-            return -float(row["val_ndcg"])
-        return float(row["val_perplexity"])
+        value = float(row[f"val_{self.config.watched}"])
+        return -value if self.config.watched == "ndcg" else value
 
     def keep_start(self, judged: dict[str, float] | None = None) -> None:
         """Keeps the starting values as the best weights.
