@@ -93,6 +93,8 @@ def test_text_is_parsed_by_the_fields_type() -> None:
             {"first_item_features": "yes", **dict.fromkeys(FEATURES, 0)},
             "first_item_features: got True, expected item_features, item_statistics or item_fact",
         ),
+        ({"watch": "loss"}, "watch: got 'loss', expected one of auto, perplexity, ndcg, rmse"),
+        ({"watch": "rmse"}, "watch: got 'rmse', expected a ranking head with it: rating=joint"),
         ({"input_cross": "-1"}, "input_cross: got -1, expected 0 or more"),
     ],
 )
@@ -101,6 +103,14 @@ def test_bad_settings_name_field_value_and_what_was_expected(
 ) -> None:
     with pytest.raises(ConfigError, match=message):
         preset("best", settings)
+
+
+def test_epochs_are_judged_by_what_is_asked_for_or_fits_the_loss() -> None:
+    assert preset("hrnn").training.watched == "perplexity"
+    assert preset("hrnn", {"loss": "bpr_max"}).training.watched == "ndcg"
+    for name in ("perplexity", "ndcg", "rmse"):
+        config = preset("personalized-ranking", {"watch": name, "loss": "bpr_max"})
+        assert config.training.watched == name
 
 
 def test_an_unknown_preset_names_the_known_ones() -> None:

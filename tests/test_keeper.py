@@ -164,6 +164,16 @@ def test_averages_are_judged_and_kept_and_raw_weights_trained(tmp_path: Path) ->
         assert not same(judged, raw) and same(kept(keeper), judged)
 
 
+def test_the_best_epoch_is_that_of_the_watched_figure(tmp_path: Path) -> None:
+    judged = ({"val_ndcg": 0.1, "val_rmse": 0.9}, {"val_ndcg": 0.3, "val_rmse": 1.0})
+    for watch, best in (("perplexity", 2), ("ndcg", 1), ("rmse", 0)):
+        keeper = begin(tmp_path / watch, watch=watch)
+        for number, logs in enumerate((*judged, {"val_ndcg": 0.2, "val_rmse": 0.95})):
+            epoch(keeper, number, 7.0 - number, **logs)
+        assert int(keeper.best_epoch) == best
+    assert keeper.watched == [0.9, 1.0, 0.95]
+
+
 def test_without_a_validation_the_training_figure_is_watched(tmp_path: Path) -> None:
     keeper = begin(tmp_path / "run", ema_decay=0.5)
     keeper.on_epoch_begin(0)

@@ -239,11 +239,15 @@ def build_parser() -> argparse.ArgumentParser:
         "experiment", "run one of the experiments of the README", "experiment ablation --seeds 3"
     )
     experiments = (
-        "ablation cold-start copy inputs losses mix peers repeats table1 table2-toy towers update"
+        "ablation cold-start copy inputs losses mix peers repeats table1 table2 table2-toy table3 "
+        "towers update"
     ).split()
     experiment.add_argument("name", choices=experiments)
-    experiment.add_argument("--source", default="auto", help="where MovieLens 100K comes from")
-    experiment.add_argument("--seeds", type=int, default=3, help="how many (default 3)")
+    experiment.add_argument(
+        "--dataset", default="ml-100k", metavar="NAME", help="ml-100k (default), ml-1m, ml-20m, ..."
+    )
+    experiment.add_argument("--source", default="auto", help="where MovieLens comes from")
+    experiment.add_argument("--seeds", type=int, help="how many (default 3; table3: 5)")
     experiment.add_argument(
         "--jobs", type=int, default=1, help="trainings side by side, a process of one thread each"
     )

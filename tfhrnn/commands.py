@@ -24,6 +24,7 @@ from tfhrnn.config import preset
 from tfhrnn.data.event_log import EventLog, read_meta, write_event_log
 from tfhrnn.data.feature_choice import choose_features
 from tfhrnn.data.files import whole_file
+from tfhrnn.data.movielens import NAMES as MOVIELENS
 from tfhrnn.data.movielens import load_movielens
 from tfhrnn.data.sessions import (
     DEFAULT_THRESHOLDS,
@@ -313,28 +314,32 @@ def _experiment(arguments: argparse.Namespace, console: Console) -> dict[str, An
         if getattr(arguments, option) is not None:
             raise ConfigError(f"--{option}: the experiment {arguments.name} has no such choice")
     for option in ("seeds", "jobs"):
-        if getattr(arguments, option) < 1:
-            got = getattr(arguments, option)
+        got = getattr(arguments, option)
+        if got is not None and got < 1:
             raise ConfigError(f"--{option}: got {got}, expected 1 or more")
     start_tensorflow()
     experiment = importlib.import_module(f"tfhrnn.experiments.{arguments.name.replace('-', '_')}")
     chosen = _chosen_parts(arguments, experiment)
+    seeds = arguments.seeds or getattr(experiment, "SEEDS", 3)
 
-    out = Path(arguments.out)
-    log = None
+    out, log = Path(arguments.out), None
+    if arguments.dataset != MOVIELENS[0]:
+        out /= arguments.dataset  # each has a folder of its own, the first one the whole
     if getattr(experiment, "NEEDS_LOG", True):
-        movielens = load_movielens("ml-100k", arguments.source, notify=console.print)
+        movielens = load_movielens(arguments.dataset, arguments.source, notify=console.print)
         log = movielens.write(out / "data")
+    elif arguments.dataset != MOVIELENS[0]:
+        raise ConfigError(f"--dataset: the experiment {arguments.name} makes its own data")
     found = experiment.run(
         log,
         out / arguments.name,
-        seeds=arguments.seeds,
+        seeds=seeds,
         jobs=arguments.jobs,
         say=lambda line: console.print(line, highlight=False, soft_wrap=True),
         **chosen,
     )
     protocol = f", protocol {found['protocol']['hash']}" if log is not None else ""
-    title = f"{arguments.name if log is None else log.name}, {arguments.seeds} seeds{protocol}"
+    title = f"{arguments.name if log is None else log.name}, {seeds} seeds{protocol}"
     print_experiment(found["rows"], title, console)
     return found
 

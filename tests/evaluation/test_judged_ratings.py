@@ -50,7 +50,7 @@ def test_what_is_judged_is_what_is_served(rating: HRNNRecommender, tiny_log: Eve
         )
         # float32, and two routes that add in another order
         np.testing.assert_allclose(served["feedback"], rows["prediction"], atol=1e-5)
-    assert found["prediction"].std() > 0.01  # it says something
+    assert found["prediction"].to_numpy().std() > 0.01  # it says something
 
 
 def test_the_validation_rmse_of_training_is_that_of_the_judged(

@@ -43,10 +43,15 @@ _PERPLEXITY = "perplexity"  # one digit after the point, three of those below te
 # Key of a row to the column's title and how its figures are written.
 _COLUMNS = {
     "perplexity": ("perplexity", _PERPLEXITY),
+    "rmse": ("RMSE", ".4f"),
+    "validation_rmse": ("validation", ".4f"),
+    "mae": ("MAE", ".4f"),
     "bound": ("bound", _PERPLEXITY),
     "sample_bound": ("on the sample", _PERPLEXITY),
     "over_bound": ("over it", ".2%"),
     "paper": ("paper", "g"),
+    "of_popularity": ("of popularity's", ".3f"),
+    "index_space_perplexity": ("in index space", ".1f"),
     "calibrated_perplexity": ("calibrated", ".1f"),
     "perplexity_after_first": ("after the first event", ".1f"),
     "old_targets": ("old targets", ".1f"),
@@ -100,7 +105,8 @@ def experiment_table(rows: Sequence[dict[str, Any]], title: str) -> Table:
     """The rows of an experiment; a column for each figure that any of them has.
 
     Args:
-      rows: `name` and figures each, and `standard_error` of the perplexity over seeds.
+      rows: `name` and figures each, and over seeds `standard_error` of the perplexity and
+        `rmse_standard_error`.
       title: above the table.
     """
     keys = [key for key in _COLUMNS if any(key in row for row in rows)]
@@ -114,6 +120,8 @@ def experiment_table(rows: Sequence[dict[str, Any]], title: str) -> Table:
         if "standard_error" in row:
             error = format(row["standard_error"], form["perplexity"])
             shown[keys.index("perplexity")] += f" ± {error}"
+        if "rmse_standard_error" in row:
+            shown[keys.index("rmse")] += f" ± {row['rmse_standard_error']:.4f}"
         table.add_row(row["name"], *shown)
     return table
 
