@@ -93,6 +93,8 @@ def test_text_is_parsed_by_the_fields_type() -> None:
             {"first_item_features": "yes", **dict.fromkeys(FEATURES, 0)},
             "first_item_features: got True, expected item_features, item_statistics or item_fact",
         ),
+        ({"rating_rank": "-1"}, "rating_rank: got -1, expected 0 or more"),
+        ({"rating_dropout": "1"}, r"rating_dropout: got 1.0, expected a share in \[0, 1\)"),
         ({"watch": "loss"}, "watch: got 'loss', expected one of auto, perplexity, ndcg, rmse"),
         ({"watch": "rmse"}, "watch: got 'rmse', expected a ranking head with it: rating=joint"),
         ({"input_cross": "-1"}, "input_cross: got -1, expected 0 or more"),

@@ -84,6 +84,8 @@ class ModelConfig:
         items' biases, which start as popularity.
       rating: the head that predicts the feedback of a given item: none, trained jointly with the
         tower, or detached, so that it changes nothing about the recommendations.
+      rating_rank: rank of the matrices in that head's cross layers; 0 for full ones.
+      rating_dropout: share of what that head reads dropped in training.
       seen_bias: learn one scalar added to the logits of items among the user's last `seen_items`
         distinct ones.
       seen_bias_form: what has a seen-item bias of its own: nothing (one scalar for all), each level
@@ -127,6 +129,8 @@ class ModelConfig:
     read_out: bool = False
     history: bool = True
     rating: RatingTraining = "none"
+    rating_rank: int = 0
+    rating_dropout: float = 0.0
     seen_bias: bool = False
     seen_bias_form: SeenBiasForm = "scalar"
     seen_items: int = 512
@@ -148,21 +152,16 @@ class ModelConfig:
             _check(
                 getattr(self, name) >= 1, name, getattr(self, name), "a whole number of at least 1"
             )
-        _check(
-            self.time_bumps == 0 or self.time_bumps >= 2,
-            "time_bumps",
-            self.time_bumps,
-            "0, or 2 and more",
-        )
-        for name in ("item_factors", "input_cross", "input_cross_rank", "cold_max_events"):
+        bumps, below = self.time_bumps, self.negate_below
+        _check(bumps == 0 or bumps >= 2, "time_bumps", bumps, "0, or 2 and more")
+        for name in (
+            *("item_factors", "input_cross", "input_cross_rank", "cold_max_events"),
+            "rating_rank",
+        ):
             _check(getattr(self, name) >= 0, name, getattr(self, name), "0 or more")
-        _check(
-            self.negate_below in ("", "mean") or _is_number(self.negate_below),
-            "negate_below",
-            self.negate_below,
-            'a number, "mean" or nothing',
-        )
-        for name in ("embedding_dropout", "output_dropout", "item_dropout"):
+        known = below in ("", "mean") or _is_number(below)
+        _check(known, "negate_below", below, 'a number, "mean" or nothing')
+        for name in ("embedding_dropout", "output_dropout", "item_dropout", "rating_dropout"):
             _check(0 <= getattr(self, name) < 1, name, getattr(self, name), "a share in [0, 1)")
         _check(
             not self.first_item_features

@@ -65,6 +65,27 @@ def test_predictions_are_those_of_the_formula(crosses: int) -> None:
     np.testing.assert_allclose(head(hidden, items), expected, rtol=1e-5)
 
 
+def test_matrices_of_low_rank_are_products() -> None:
+    low, full = built(cross_layers=1, rank=2), built(cross_layers=1)
+    down, up, *others = low.get_weights()  # [width, 2], [2, width]; then all that a full one has
+    assert down.shape == (UNITS + WIDTH, 2) and up.shape == (2, UNITS + WIDTH)
+    full.set_weights([down @ up, *others])
+    hidden, items, _ = world()
+    np.testing.assert_allclose(low(hidden, items), full(hidden, items), rtol=1e-5)
+
+
+def test_dropout_draws_in_training_alone_and_without_it_there_is_none() -> None:
+    head, plain = built(dropout=0.5), built()
+    hidden, items, feedback = world()
+    np.testing.assert_array_equal(head(hidden, items), plain(hidden, items))
+    weight = tf.ones([EVENTS])
+    losses = {float(RatingTask(head)(hidden, items, feedback, weight, True)) for _ in range(3)}
+    assert len(losses) == 3
+    (still,) = {float(RatingTask(head)(hidden, items, feedback, weight)) for _ in range(3)}
+    assert still == float(RatingTask(plain)(hidden, items, feedback, weight, True))
+    assert not [part for part in plain.submodules if isinstance(part, tf.keras.layers.Dropout)]
+
+
 def test_a_new_head_answers_the_mean() -> None:
     hidden, items, _ = world()
     head = RatingHead(UNITS, mean=MEAN, std=0.0)

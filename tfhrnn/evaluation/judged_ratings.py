@@ -7,6 +7,7 @@ the events before it and at the time it came: a user's first event too, after no
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import partial
 
 import numpy as np
 import numpy.typing as npt
@@ -50,10 +51,8 @@ def judge_ratings(
     lanes = min(_LANES, len(users))
     windows = judging_windows(model, log, users, config, lanes=lanes, window=config.training.bptt)
 
-    @tf.function(input_signature=[windows.signature(), state_spec(model, lanes)])
-    def step(batch: Batch, state: State) -> tuple[tf.Tensor, State]:
-        hidden, state, _ = model.hidden(batch, state)
-        return model.rate(hidden, batch.targets[..., 0] - FIRST_COLUMN), state
+    signature = [windows.signature(), state_spec(model, lanes)]
+    step = tf.function(partial(_predicted, model), input_signature=signature)
 
     def judged_windows() -> Iterator[npt.NDArray[np.float64]]:
         state = model.tower.initial_state(lanes)
@@ -67,3 +66,9 @@ def judge_ratings(
     begins[users] = np.cumsum(sizes) - sizes
     event = begins[rows["user"].to_numpy()] + rows["position"].to_numpy()
     return rows.with_columns(prediction=pl.Series(predicted[event]))
+
+
+def _predicted(model: HRNN, batch: Batch, state: State) -> tuple[tf.Tensor, State]:
+    """Feedback of each next item, `[lanes, window]`, and the state."""
+    hidden, state, _ = model.hidden(batch, state)
+    return model.rate(hidden, batch.targets[..., 0] - FIRST_COLUMN), state

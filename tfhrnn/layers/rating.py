@@ -25,6 +25,8 @@ class RatingHead(tf.keras.layers.Layer):
     Args:
       units: width of the hidden states, and of the dense layer.
       cross_layers: cross layers over h ⊕ e; 0 leaves the dense layer alone.
+      rank: of the cross layers' matrices; 0 for full ones.
+      dropout: share of h ⊕ e dropped in training.
       seed: of weights.
       mean: of the training events' feedback.
       std: of the same; 0 counts as 1.
@@ -37,6 +39,8 @@ class RatingHead(tf.keras.layers.Layer):
         units: int,
         *,
         cross_layers: int = 2,
+        rank: int = 0,
+        dropout: float = 0.0,
         seed: int | None = None,
         mean: float = 0.0,
         std: float = 1.0,
@@ -44,6 +48,7 @@ class RatingHead(tf.keras.layers.Layer):
     ) -> None:
         super().__init__(**kwargs)
         self.units, self.cross_layers, self.seed = units, cross_layers, seed
+        self.rank = rank
         self.mean, self.std = mean, std or 1.0
 
         def glorot(offset: int) -> tf.keras.initializers.Initializer:
@@ -51,7 +56,10 @@ class RatingHead(tf.keras.layers.Layer):
 
         self.crosses = [
             tfrs.layers.dcn.Cross(
-                kernel_initializer=glorot(index), dtype=self._dtype_policy, name=f"cross_{index}"
+                projection_dim=rank or None,
+                kernel_initializer=glorot(index),
+                dtype=self._dtype_policy,
+                name=f"cross_{index}",
             )
             for index in range(cross_layers)
         ]
@@ -62,12 +70,20 @@ class RatingHead(tf.keras.layers.Layer):
             dtype=self._dtype_policy,
             name="inner",
         )
+        # None at all where nothing is dropped: checkpoints hold the generator of each.
+        self.dropout = (
+            tf.keras.layers.Dropout(
+                dropout, seed=seed, force_generator=True, dtype=self._dtype_policy
+            )
+            if dropout
+            else None
+        )
         # Two or three digits are too few for the answer itself.
         self.outer = tf.keras.layers.Dense(
             1, kernel_initializer="zeros", dtype=tf.float32, name="outer"
         )
 
-    def call(self, hidden: tf.Tensor, item_vectors: tf.Tensor) -> tf.Tensor:
+    def call(self, hidden: tf.Tensor, item_vectors: tf.Tensor, training: bool = False) -> tf.Tensor:
         """Predicts.
 
         Args:
@@ -75,6 +91,7 @@ class RatingHead(tf.keras.layers.Layer):
           item_vectors: `[..., width]` of the items asked about. The leading dimensions equal those
             of `hidden` or broadcast with them: `[batch, 1, units]` and `[batch, items, width]` ask
             about several items at once.
+          training: whether dropout draws.
 
         Returns:
           `[...]` float32, in the feedback's units.
@@ -94,6 +111,8 @@ class RatingHead(tf.keras.layers.Layer):
             ],
             axis=-1,
         )
+        if self.dropout is not None:
+            x = self.dropout(x, training=training)
         crossed = x
         for cross in self.crosses:
             crossed = cross(x, crossed)
@@ -106,6 +125,8 @@ class RatingHead(tf.keras.layers.Layer):
         own = {
             "units": self.units,
             "cross_layers": self.cross_layers,
+            "rank": self.rank,
+            "dropout": 0.0 if self.dropout is None else self.dropout.rate,
             "seed": self.seed,
             "mean": self.mean,
             "std": self.std,
@@ -141,6 +162,7 @@ class RatingTask:
         item_vectors: tf.Tensor,
         feedback: tf.Tensor,
         weight: tf.Tensor,
+        training: bool = False,
     ) -> tf.Tensor:
         """Predicts, compares, and updates `rmse`.
 
@@ -150,6 +172,7 @@ class RatingTask:
           feedback: `[...]` in its own units, NaN (or infinite) where unknown.
           weight: `[...]` 0 or more, what each counts; unknown feedback counts 0 whatever stands
             here.
+          training: whether the head's dropout draws.
 
         Returns:
           Scalar float32, the weighted mean squared error in units of std² (so that its size beside
@@ -159,7 +182,7 @@ class RatingTask:
         """
         if not self.joint:
             hidden = tf.stop_gradient(hidden)
-        predicted = self.head(hidden, item_vectors)
+        predicted = self.head(hidden, item_vectors, training=training)
         feedback, weight = tf.cast(feedback, tf.float32), tf.cast(weight, tf.float32)
         known = tf.math.is_finite(feedback)
         # NaN · 0 is NaN, so an unknown label is replaced before anything is computed from it.

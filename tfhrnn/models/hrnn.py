@@ -215,6 +215,8 @@ class HRNN(tfrs.models.Model):
         self.rating = (
             RatingHead(
                 config.units,
+                rank=config.rating_rank,
+                dropout=config.rating_dropout,
                 mean=facts.feedback_mean,
                 std=facts.feedback_std,
                 seed=seed + 10,
@@ -385,7 +387,7 @@ class HRNN(tfrs.models.Model):
         weight_of_all = sum_over_replicas(tf.reduce_sum(inputs.weight))
         loss = tf.math.divide_no_nan(total, weight_of_all)
         if self.rating_task is not None:
-            loss += self.rating_weight * self._rate_targets(inputs, hidden)
+            loss += self.rating_weight * self._rate_targets(inputs, hidden, training)
         return loss
 
     def rate(self, hidden: tf.Tensor, columns: tf.Tensor) -> tf.Tensor:
@@ -407,14 +409,15 @@ class HRNN(tfrs.models.Model):
             )
         return self.rating(hidden, self.decoder.item_vectors(columns))
 
-    def _rate_targets(self, inputs: Any, hidden: tf.Tensor) -> tf.Tensor:
+    def _rate_targets(self, inputs: Any, hidden: tf.Tensor, training: bool) -> tf.Tensor:
         """The ranking head's loss on the targets whose feedback is known."""
         assert self.rating_task is not None
         column = inputs.targets[..., 0] - FIRST_COLUMN
         vectors = self.decoder.item_vectors(column)
         if not self.rating_task.joint:
             vectors = tf.stop_gradient(vectors)
-        return self.rating_task(hidden, vectors, inputs.target_feedback, inputs.weight)
+        feedback, weight = inputs.target_feedback, inputs.weight
+        return self.rating_task(hidden, vectors, feedback, weight, training)
 
     def train_step(self, data: Any) -> dict[str, tf.Tensor]:
         """One update on one window."""
