@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import json
 from argparse import Namespace
 from io import StringIO
@@ -165,6 +166,51 @@ def test_an_experiment_shows_its_rows_and_leaves_out_what_was_not_measured(
     assert lines["popularity"] == ["popularity", "804.1"]
     assert lines["[RNN]"] == ["[RNN]", "250.0", "±", "1.3", "0.0312", "14", "1.2"]
     assert lines["one"] == ["one", "240.1", "0.0312", "14", "1.2"]
+
+
+@pytest.mark.parametrize(
+    ("name", "dataset", "folder"),
+    [("table2", "ml-100k", Path()), ("table3", "ml-1m", Path("ml-1m"))],
+)
+def test_other_data_have_a_folder_of_their_own(
+    name: str, dataset: str, folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[Any] = []
+
+    class Tables:
+        def write(self, out: Path) -> Any:
+            asked.append(out)
+            return SimpleNamespace(name=dataset)
+
+    def load(name: str, source: str, *, notify: Any) -> Tables:
+        asked.append(name)
+        return Tables()
+
+    def run(log: Any, out: Path, *, seeds: int, jobs: int, say: Any) -> dict[str, Any]:
+        asked.extend((log.name, out, seeds))
+        row = {"name": "HRNN", "rmse": 0.91236, "rmse_standard_error": 0.00152, "paper": 0.846}
+        return {"rows": [row], "protocol": {"hash": "0123abcd"}}
+
+    module = importlib.import_module(f"tfhrnn.experiments.{name}")
+    monkeypatch.setattr(module, "run", run)
+    monkeypatch.setattr(commands, "start_tensorflow", lambda: None)
+    monkeypatch.setattr(commands, "load_movielens", load)
+    screen, said = console()
+    words = ["experiment", name, "--dataset", dataset, "--out", str(tmp_path)]
+    commands._experiment(build_parser().parse_args(words), screen)
+    place, seeds = tmp_path / folder, {"table2": 3, "table3": 5}[name]
+    assert asked == [dataset, place / "data", dataset, place / name, seeds]
+    assert f"{dataset}, {seeds} seeds" in said.getvalue()
+    assert "0.9124 ± 0.0015" in said.getvalue() and " 0.846 " in said.getvalue()
+
+
+def test_an_experiment_on_simulated_data_has_no_other(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(commands, "start_tensorflow", lambda: None)
+    words = ["experiment", "copy", "--dataset", "ml-1m", "--out", str(tmp_path)]
+    with pytest.raises(ConfigError, match="--dataset: the experiment copy makes its own data"):
+        commands._experiment(build_parser().parse_args(words), console()[0])
 
 
 @pytest.mark.parametrize("option", ["--seeds", "--jobs"])
