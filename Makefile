@@ -2,7 +2,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: quickstart test lint types format check
+.PHONY: quickstart reproduce test lint types format check
 
 # The marker is written last, so an interrupted install is begun anew.
 $(VENV)/installed: requirements.txt
@@ -12,6 +12,10 @@ $(VENV)/installed: requirements.txt
 
 quickstart: $(VENV)/installed
 	$(BIN)/python -m tfhrnn quickstart $(ARGS)
+
+# Every figure of the README, one page of them; what is done is not done again.
+reproduce: $(VENV)/installed
+	$(BIN)/python -m tfhrnn experiment all $(ARGS)
 
 test: $(VENV)/installed
 	$(BIN)/python -m pytest -n 2 --dist loadfile $(ARGS)

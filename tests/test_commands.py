@@ -20,7 +20,7 @@ from tfhrnn.config import preset
 from tfhrnn.errors import ConfigError, RunError
 from tfhrnn.experiments import ablation as ladder
 from tfhrnn.experiments import copy as memory
-from tfhrnn.experiments import table1
+from tfhrnn.experiments import everything, table1
 
 
 def console() -> tuple[Console, StringIO]:
@@ -138,7 +138,7 @@ def test_an_experiment_shows_its_rows_and_leaves_out_what_was_not_measured(
                 {"name": "[RNN]", "perplexity": 250.04, "standard_error": 1.26, **many},
                 {"name": "one", "perplexity": 240.06, **many},
             ],
-            "protocol": {"hash": "0123abcd"},
+            "protocol": {"hash": "0123abcd", "dataset": "ml-100k"},
         }
 
     class Tables:
@@ -152,12 +152,13 @@ def test_an_experiment_shows_its_rows_and_leaves_out_what_was_not_measured(
     words = ["experiment", "ablation", "--seeds", "2", "--jobs", "3", "--out", str(tmp_path)]
     screen, said = console()
     found = commands._experiment(build_parser().parse_args(words), screen)
+    assert json.loads((tmp_path / "ablation.json").read_text()) == found
     place = {"out": tmp_path / "ablation", "data": tmp_path / "data"}
     assert asked == {**place, "seeds": 2, "jobs": 3}
     assert [row["name"] for row in found["rows"]] == ["popularity", "[RNN]", "one"]
     text = said.getvalue()
     assert "seed 0, [RNN]: 250.0\n" in text
-    assert "ml-100k, 2 seeds, protocol 0123abcd" in text
+    assert "ml-100k: ablation, 2 seeds, protocol 0123abcd" in text
     lines = {
         line.replace("│", " ").split()[0]: line.replace("│", " ").split()
         for line in text.splitlines()
@@ -264,3 +265,28 @@ def test_a_quick_form_is_asked_of_those_that_have_one(
     words[1] = "copy"
     with pytest.raises(ConfigError, match="--quick: the experiment copy has no such choice"):
         commands._experiment(build_parser().parse_args([*words, "--quick"]), console()[0])
+
+
+def test_all_runs_what_is_asked_for_and_ends_with_what_failed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: dict[str, Any] = {}
+
+    def run_everything(out: Path, **options: Any) -> dict[str, Any]:
+        asked.update(out=out, **options)
+        return {"report": str(out / "report.html"), "failed": asked.get("fails", {})}
+
+    monkeypatch.setattr(everything, "run_everything", run_everything)
+    monkeypatch.setattr(commands, "start_tensorflow", lambda: None)
+    words = ["experiment", "all", "--quick", "--only", "copy,table5", "--out", str(tmp_path)]
+    screen, said = console()
+    found = commands._experiment(build_parser().parse_args(words), screen)
+    assert found["report"] in said.getvalue()
+    assert asked["only"] == ["copy", "table5"] and asked["quick"] and asked["seeds"] is None
+    asked["fails"] = {"copy": "no disk", "table5": "no data"}
+    with pytest.raises(RunError, match="failed: copy, table5"):
+        commands._experiment(build_parser().parse_args([*words, "--report-only"]), screen)
+    assert asked["report_only"]
+    for refused in (["all", "--events", "9"], ["copy", "--only", "x"], ["copy", "--quick"]):
+        with pytest.raises(ConfigError, match=f"{refused[1]}: the experiment {refused[0]} has no"):
+            commands._experiment(build_parser().parse_args(["experiment", *refused]), screen)

@@ -25,6 +25,7 @@ from tfhrnn.config import (
 )
 from tfhrnn.data.columns import ALIASES
 from tfhrnn.errors import TfhrnnError
+from tfhrnn.experiments.registry import experiment_names
 
 
 class _Parser(argparse.ArgumentParser):
@@ -238,11 +239,7 @@ def build_parser() -> argparse.ArgumentParser:
     experiment = command(
         "experiment", "run one of the experiments of the README", "experiment ablation --seeds 3"
     )
-    experiments = (
-        "ablation cold-start copy inputs losses mix peers repeats table1 table2 table2-toy table3 "
-        "towers update"
-    ).split()
-    experiment.add_argument("name", choices=experiments)
+    experiment.add_argument("name", choices=sorted(["all", "peers", *experiment_names()]))
     experiment.add_argument(
         "--dataset", default="ml-100k", metavar="NAME", help="ml-100k (default), ml-1m, ml-20m, ..."
     )
@@ -257,8 +254,13 @@ def build_parser() -> argparse.ArgumentParser:
     experiment.add_argument(
         "--distances", metavar="D,...", help="copy: only these distances (default: 10,100,1000)"
     )
+    experiment.add_argument("--events", type=int, help="scale: how many (default 20 million)")
     experiment.add_argument(
-        "--quick", action="store_true", help="table1, table2-toy: smaller, within a minute"
+        "--quick", action="store_true", help="the small form of those that have one (all: of each)"
+    )
+    experiment.add_argument("--only", metavar="NAME,...", help="all: only these")
+    experiment.add_argument(
+        "--report-only", action="store_true", help="all: run nothing, write the page of what stands"
     )
     experiment.add_argument(
         "--out",
@@ -269,7 +271,7 @@ def build_parser() -> argparse.ArgumentParser:
     peers = experiment.add_argument_group(
         "peers", "another system's ranked lists beside a run, on the same targets"
     )
-    peers.add_argument("--run", metavar="DIR", help="a trained run")
+    peers.add_argument("--run", metavar="DIR", help="a trained run; table5: ask it, train nothing")
     peers.add_argument(
         "--lists", metavar="FILE", help="Parquet: user, target, items, perhaps scores"
     )

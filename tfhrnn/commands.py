@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import argparse
-import importlib
-import inspect
 import json
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 from rich.console import Console
 from rich.table import Table
@@ -35,7 +34,7 @@ from tfhrnn.data.sessions import (
     propose_thresholds,
 )
 from tfhrnn.data.summary import print_summary, summarize
-from tfhrnn.errors import ConfigError
+from tfhrnn.errors import ConfigError, RunError
 from tfhrnn.evaluation.detail_tables import print_details
 from tfhrnn.evaluation.result_table import print_experiment, print_result
 from tfhrnn.personalize import own_names
@@ -310,55 +309,83 @@ def _list(arguments: argparse.Namespace, console: Console) -> dict[str, Any]:
 def _experiment(arguments: argparse.Namespace, console: Console) -> dict[str, Any]:
     if arguments.name == "peers":
         return peers(arguments, console)
-    for option in ("run", "lists", "protocol"):
+    for option in ("lists", "protocol"):
         if getattr(arguments, option) is not None:
             raise ConfigError(f"--{option}: the experiment {arguments.name} has no such choice")
     for option in ("seeds", "jobs"):
         got = getattr(arguments, option)
         if got is not None and got < 1:
             raise ConfigError(f"--{option}: got {got}, expected 1 or more")
+    chosen = _chosen_parts(arguments)
     start_tensorflow()
-    experiment = importlib.import_module(f"tfhrnn.experiments.{arguments.name.replace('-', '_')}")
-    chosen = _chosen_parts(arguments, experiment)
-    seeds = arguments.seeds or getattr(experiment, "SEEDS", 3)
+    from tfhrnn.experiments.everything import run_everything, run_experiment
+    from tfhrnn.experiments.registry import load_experiment, needs_log, seeds_of
 
-    out, log = Path(arguments.out), None
+    out = Path(arguments.out)
     if arguments.dataset != MOVIELENS[0]:
         out /= arguments.dataset  # each has a folder of its own, the first one the whole
-    if getattr(experiment, "NEEDS_LOG", True):
+        if arguments.name != "all" and not needs_log(load_experiment(arguments.name)):
+            raise ConfigError(f"--dataset: the experiment {arguments.name} makes its own data")
+
+    def log() -> EventLog:
         movielens = load_movielens(arguments.dataset, arguments.source, notify=console.print)
-        log = movielens.write(out / "data")
-    elif arguments.dataset != MOVIELENS[0]:
-        raise ConfigError(f"--dataset: the experiment {arguments.name} makes its own data")
-    found = experiment.run(
-        log,
-        out / arguments.name,
-        seeds=seeds,
-        jobs=arguments.jobs,
-        say=lambda line: console.print(line, highlight=False, soft_wrap=True),
-        **chosen,
-    )
-    protocol = f", protocol {found['protocol']['hash']}" if log is not None else ""
-    title = f"{arguments.name if log is None else log.name}, {seeds} seeds{protocol}"
+        return movielens.write(out / "data")
+
+    common: dict[str, Any] = {
+        "log": log,
+        "seeds": arguments.seeds,
+        "jobs": arguments.jobs,
+        "say": lambda line: console.print(line, highlight=False, soft_wrap=True),
+    }
+    if arguments.name == "all":
+        everything = run_everything(out, **common, **chosen)
+        console.print(f"report: {everything['report']}", highlight=False, soft_wrap=True)
+        if everything["failed"]:
+            raise RunError(f"failed: {', '.join(everything['failed'])}; the report tells why")
+        return everything
+    found = run_experiment(arguments.name, out, **common, chosen=chosen)
+    protocol, title = found["protocol"], arguments.name
+    if "dataset" in protocol:
+        title = f"{protocol['dataset']}: {title}"
+    if arguments.run is None:
+        title += f", {seeds_of(load_experiment(arguments.name), arguments.seeds)} seeds"
+    if "hash" in protocol:
+        title += f", protocol {protocol['hash']}"
     print_experiment(found["rows"], title, console)
     return found
 
 
-def _chosen_parts(arguments: argparse.Namespace, experiment: Any) -> dict[str, Any]:
-    """Towers, distances and the quick form, where asked for and the experiment has the choice."""
-    asked = {name: getattr(arguments, name) for name in ("towers", "distances", "quick")}
-    chosen = {name: value for name, value in asked.items() if value not in (None, False)}
-    for option in chosen:
-        if option not in inspect.signature(experiment.run).parameters:
-            raise ConfigError(f"--{option}: the experiment {arguments.name} has no such choice")
-    for option, kind in (("towers", str), ("distances", int)):
-        if option in chosen:
-            text = chosen[option]
-            try:
-                chosen[option] = [kind(part) for part in text.split(",")]
-            except ValueError:
-                raise ConfigError(f"--{option}: got {text!r}, expected numbers, a,b,c") from None
+# What an experiment may leave to be chosen, and how its text is read.
+_CHOICES: Final[dict[str, Callable[[str], Any]]] = {
+    "towers": lambda text: text.split(","),
+    "distances": lambda text: [int(part) for part in text.split(",")],
+    "only": lambda text: text.split(","),
+}
+
+
+def _chosen_parts(arguments: argparse.Namespace) -> dict[str, Any]:
+    """What was asked for of that which the experiment leaves to be chosen."""
+    chosen: dict[str, Any] = {}
+    for option in ("towers", "distances", "run", "events", "quick", "only", "report_only"):
+        value, shown = getattr(arguments, option), f"--{option.replace('_', '-')}"
+        if value is None or value is False:
+            continue
+        if not _has_choice(arguments.name, option):
+            raise ConfigError(f"{shown}: the experiment {arguments.name} has no such choice")
+        try:
+            chosen[option] = _CHOICES[option](value) if option in _CHOICES else value
+        except ValueError:
+            raise ConfigError(f"{shown}: got {value!r}, expected numbers, a,b,c") from None
     return chosen
+
+
+def _has_choice(name: str, option: str) -> bool:
+    start_tensorflow()
+    from tfhrnn.experiments.registry import load_experiment, takes
+
+    if name == "all":
+        return option in ("quick", "only", "report_only")
+    return takes(load_experiment(name), option)
 
 
 def _features(

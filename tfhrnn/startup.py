@@ -18,15 +18,19 @@ from typing import Any
 from tfhrnn.errors import TfhrnnError
 
 
-def start_worker() -> None:
-    """As `start_tensorflow`, for one of several processes that share the cores.
+def start_worker(threads: int | None = 1) -> None:
+    """As `start_tensorflow`, for a process that works for another one.
 
-    It takes one thread, and ends when its parent does, however that ends: nobody would read its
-    result.
+    It ends when its parent does, however that ends: nobody would read its result.
+
+    Args:
+      threads: that it takes, one where several share the cores; None leaves it to TensorFlow.
     """
     end_with(multiprocessing.parent_process())
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
-    os.environ["TF_NUM_INTRAOP_THREADS"] = os.environ["TF_NUM_INTEROP_THREADS"] = "1"
+    if threads is not None:
+        for name in ("TF_NUM_INTRAOP_THREADS", "TF_NUM_INTEROP_THREADS"):
+            os.environ[name] = str(threads)
     start_tensorflow()
 
 

@@ -13,7 +13,8 @@ import pytest
 from matplotlib.axes import Axes
 from matplotlib.container import BarContainer
 
-from tfhrnn.evaluation.plots import level_name, plot_by_level, plot_learning, plot_sweep, png
+from tfhrnn.evaluation.canvas import png
+from tfhrnn.evaluation.plots import level_name, plot_by_level, plot_learning, plot_sweep
 
 THRESHOLDS = (60, 3600, 86_400)
 

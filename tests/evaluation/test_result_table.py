@@ -9,7 +9,13 @@ from typing import Any
 import pytest
 from rich.console import Console
 
-from tfhrnn.evaluation.result_table import print_experiment, print_result
+from tfhrnn.evaluation.result_table import (
+    is_shown,
+    main_figure,
+    print_experiment,
+    print_result,
+    shown_cells,
+)
 
 FIGURES = ("hit_rate_at_10", "ndcg_at_10", "mrr_at_10")
 
@@ -137,3 +143,17 @@ def test_small_perplexities_have_three_digits_and_stand_beside_bound_and_paper()
     row = ["RNN", "2.161 ± 0.004", "2.144", "2.116", "2.12%", "2", "0.3"]
     assert cells(text, "RNN") == row
     assert cells(text, "none")[:3] == ["none", "101.3 ± 0.3", "100.8"]
+
+
+def test_cells_carry_errors_and_intervals_of_their_own_figure() -> None:
+    rows = [
+        {"name": "a", "rmse": 0.9351, "rmse_standard_error": 0.0042, "perplexity": 240.04}
+        | {"standard_error": 1.26},
+        {"name": "b", "genres_k": 6.5, "genres_k_low": 6.25, "genres_k_high": 7.0, "paper": None},
+    ]
+    headings, cells = shown_cells(rows)
+    assert headings == ["perplexity", "RMSE", "genres in 5"]
+    assert cells == [["240.0 ± 1.3", "0.935 ± 0.004", ""], ["", "", "6.50 (6.25 to 7.00)"]]
+    assert main_figure(rows[0]) == "rmse" and main_figure(rows[1]) is None
+    shown = [key for row in rows for key in row if is_shown(key)]
+    assert len(shown) == 10 and not is_shown("seeds")

@@ -7,7 +7,7 @@ import polars as pl
 import pytest
 
 from tfhrnn.data.event_log import EventLog
-from tfhrnn.evaluation.sweep import describe, history_rows, sweep_user, sweep_users
+from tfhrnn.evaluation.sweep import describe, history_rows, sweep_user, sweep_users, top_items
 from tfhrnn.histories import Histories
 from tfhrnn.recommender import HRNNRecommender
 
@@ -85,3 +85,18 @@ def test_genres_given_as_lists_are_shown_joined(tiny_log: EventLog) -> None:
     catalogue = dataclasses.replace(tiny_log.catalogue, frame=frame)
     log = dataclasses.replace(tiny_log, catalogue=catalogue)
     assert describe(log, "film 2, é")["genres"] == "Comedy|Drama|Horror"
+
+
+def test_top_items_are_those_of_each_user_alone(
+    trained: HRNNRecommender, tiny_log: EventLog
+) -> None:
+    gaps = (60, 90_000)
+    users, found = top_items(trained.predictor, tiny_log, np.array([7, 2, 30]), gaps=gaps, k=3)
+    lengths = np.diff(tiny_log.offsets)[users]
+    assert sorted(users.tolist()) == [2, 7, 30] and (np.diff(lengths) >= 0).all()
+    for place, user in enumerate(users.tolist()):
+        for row, swept in enumerate(
+            sweep_user(trained.predictor, tiny_log, user, SHARES, gaps=gaps, k=3)
+        ):
+            titles = [tiny_log.catalogue.ids[item] for item in found[row, place]]
+            assert titles == [top["item"] for top in swept["top"]]

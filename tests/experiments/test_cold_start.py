@@ -13,6 +13,7 @@ from tfhrnn.config import preset
 from tfhrnn.data.cold_items import draw_cold, write_without_items
 from tfhrnn.data.event_log import EventLog
 from tfhrnn.data.split import Part, split_users
+from tfhrnn.evaluation.list_measures import genres_of
 from tfhrnn.experiments import cold_start
 from tfhrnn.experiments.cold_start import (
     ROWS,
@@ -20,7 +21,6 @@ from tfhrnn.experiments.cold_start import (
     baselines,
     configs,
     expected_popularity,
-    genres_of,
     judge_cold,
     likeness,
     met,

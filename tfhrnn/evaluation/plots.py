@@ -1,30 +1,32 @@
 """The report's pictures: what training learned, figures by gap level, what another gap changes.
 
-Plain values go in, a matplotlib figure comes out; `png` turns it into bytes. Every figure is 5
-inches wide, so that its letters can be read on a phone. Colours mean the same everywhere: grey is
-popularity, blue the model, rust a mark. The histogram of gaps is `tfhrnn.data.gap_plot`'s.
+Plain values go in, a matplotlib figure comes out; `tfhrnn.evaluation.canvas.png` turns it into
+bytes. The histogram of gaps is `tfhrnn.data.gap_plot`'s.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from io import BytesIO
 from typing import TYPE_CHECKING, Any, Final, Literal
 
 import numpy as np
 import polars as pl
 
 from tfhrnn.data.sessions import describe_seconds
+from tfhrnn.evaluation.canvas import (
+    BLUES,
+    GREY,
+    MODELS,
+    RUST,
+    mark_log,
+    new_figure,
+    set_title,
+    tidy,
+)
 
 if TYPE_CHECKING:
-    from matplotlib.axes import Axes
-    from matplotlib.axis import Axis
     from matplotlib.figure import Figure
 
-_GREY: Final = "#9a9a9a"
-_RUST: Final = "#b5482a"
-_BLUES: Final = ("#3b6ea5", "#8fb4d9")
-_MODELS: Final = (_BLUES[0], "#4f9d69", "#8e6bb0", "#c98a1b")  # in the order of the models
 _LEVEL_METRICS: Final = {
     "perplexity": ("Perplexity by gap level (lower is better)", "perplexity", ",.1f"),
     "ndcg": ("NDCG@10 by gap level (higher is better)", "NDCG@10", ".3f"),
@@ -61,26 +63,26 @@ def plot_learning(metrics: pl.DataFrame) -> Figure:
         metrics[name].cast(pl.Float64, strict=False).to_numpy()
         for name in ("epoch", "perplexity", "val_perplexity", "learning_rate")
     )
-    figure = _figure(3.7)
+    figure = new_figure(3.7)
     upper, lower = figure.subplots(2, 1, sharex=True, height_ratios=[4, 1])
-    upper.plot(epoch, train, "o-", ms=2.5, color=_BLUES[1], label="train (with dropout)")
-    upper.plot(epoch, held_out, "o-", ms=2.5, color=_BLUES[0], label="validation")
+    upper.plot(epoch, train, "o-", ms=2.5, color=BLUES[1], label="train (with dropout)")
+    upper.plot(epoch, held_out, "o-", ms=2.5, color=BLUES[0], label="validation")
     if np.isfinite(held_out).any():
         best = int(np.nanargmin(held_out))
         label = f"lowest: {held_out[best]:,.1f} after epoch {epoch[best]:g}"
-        upper.axvline(epoch[best], color=_RUST, lw=1, ls=(0, (4, 3)))
-        upper.plot(epoch[best], held_out[best], "o", ms=6, color=_RUST, label=label)
+        upper.axvline(epoch[best], color=RUST, lw=1, ls=(0, (4, 3)))
+        upper.plot(epoch[best], held_out[best], "o", ms=6, color=RUST, label=label)
     known = np.concatenate([train, held_out])
     known = known[np.isfinite(known)]
     if known.size and known.max() > 3 * known.min():
         upper.set_yscale("log")
-        _mark_log(upper.yaxis, known.min(), known.max())
+        mark_log(upper.yaxis, known.min(), known.max())
         upper.set_ylabel("perplexity (log)")
     else:
         upper.set_ylabel("perplexity")
     upper.legend(loc="upper right", framealpha=1, edgecolor="none")  # hides the line behind it
     upper.grid(axis="y", color="#e4e4e4", lw=0.6)
-    lower.plot(epoch, rate, "o-", ms=2.5, color=_GREY)
+    lower.plot(epoch, rate, "o-", ms=2.5, color=GREY)
     highest = np.nanmax(rate, initial=0.0) or 1.0
     lower.set_ylim(0, 1.15 * highest)
     lower.set_yticks([0, highest], ["0", f"{highest:.2g}"])
@@ -88,8 +90,8 @@ def plot_learning(metrics: pl.DataFrame) -> Figure:
     lower.set_xlabel("epoch")
     lower.xaxis.set_major_locator(MaxNLocator(integer=True, nbins=8, min_n_ticks=1))
     for axes in (upper, lower):
-        _tidy(axes)
-    _title(figure, "Perplexity by epoch (lower is better)")
+        tidy(axes)
+    set_title(figure, "Perplexity by epoch (lower is better)")
     return figure
 
 
@@ -110,7 +112,7 @@ def plot_by_level(
     rows = {name: {row["level"]: row for row in found} for name, found in by_level.items()}
     targets = {level: row["targets"] for found in rows.values() for level, row in found.items()}
     levels, thick = sorted(targets), 0.8 / max(1, len(rows))
-    figure = _figure(1.1 + len(levels) * (0.22 + 0.19 * max(1, len(rows))))
+    figure = new_figure(1.1 + len(levels) * (0.22 + 0.19 * max(1, len(rows))))
     axes = figure.add_subplot()
     ends, least = [0.0], np.inf
     for place, (name, color) in enumerate(zip(rows, _colors(rows), strict=True)):
@@ -132,7 +134,7 @@ def plot_by_level(
         least = min(least, value.min(initial=np.inf))
     if metric == "perplexity" and max(ends) > 30 * least:  # short bars would not be seen
         axes.set_xscale("log")
-        _mark_log(axes.xaxis, least / 2, max(ends))
+        mark_log(axes.xaxis, least / 2, max(ends))
         axes.set_xlim(least / 2, max(ends) * (2 * max(ends) / least) ** 0.15)
         label += " (log)"
     else:
@@ -141,10 +143,10 @@ def plot_by_level(
     axes.set_yticks(range(len(levels)), labels)
     axes.set_ylim(len(levels) - 0.5, -0.5)
     axes.set_xlabel(label)
-    _tidy(axes)
+    tidy(axes)
     axes.tick_params(axis="y", length=0)
     figure.legend(frameon=False, loc="outside lower left", ncols=3, fontsize=8)
-    _title(figure, title)
+    set_title(figure, title)
     return figure
 
 
@@ -156,12 +158,12 @@ def plot_sweep(rows: Sequence[Mapping[str, Any]], thresholds: Sequence[int] | No
         standard_error and users.
       thresholds: seconds, which name the levels, shown as bands; None where they are not known.
     """
-    figure = _figure(3.2)
+    figure = new_figure(3.2)
     axes = figure.add_subplot()
     at = np.arange(len(rows))
     mean = np.array([100 * row["mean_popularity"] for row in rows], np.float64)
     error = np.array([100 * (row.get("standard_error") or 0.0) for row in rows], np.float64)
-    axes.errorbar(at, mean, error, fmt="o-", color=_BLUES[0], ms=5, elinewidth=1, capsize=2)
+    axes.errorbar(at, mean, error, fmt="o-", color=BLUES[0], ms=5, elinewidth=1, capsize=2)
     levels = [row["level"] for row in rows]
     for band, level in enumerate(sorted(set(levels))):
         inside = np.flatnonzero(np.array(levels) == level)
@@ -175,7 +177,7 @@ def plot_sweep(rows: Sequence[Mapping[str, Any]], thresholds: Sequence[int] | No
             name.replace(" – ", "\n– ") if len(rows) > 5 else name,
             ha="center",
             va="top",
-            color=_RUST,
+            color=RUST,
             transform=axes.get_xaxis_transform(),
         )
     gaps = [row["gap_seconds"] for row in rows]
@@ -188,62 +190,16 @@ def plot_sweep(rows: Sequence[Mapping[str, Any]], thresholds: Sequence[int] | No
     axes.set_ylim(0, 1.3 * float((mean + error).max(initial=0.0)) or 1.0)
     axes.set_xlabel("gap that is said to lie before the next event")
     axes.set_ylabel("mean share of events, %")
-    _tidy(axes)
+    tidy(axes)
     users = f", {rows[0]['users']:,} test users" if rows and "users" in rows[0] else ""
-    _title(figure, f"Popularity of the first recommendation by gap{users}")
+    set_title(figure, f"Popularity of the first recommendation by gap{users}")
     return figure
-
-
-def png(figure: Figure) -> bytes:
-    """Renders a figure, at 200 dots an inch; the same figure gives the same bytes."""
-    buffer = BytesIO()
-    figure.savefig(buffer, format="png", dpi=200)
-    return buffer.getvalue()
-
-
-def _figure(height: float) -> Figure:
-    """Returns an empty figure on a canvas of its own, so that no global state is touched."""
-    from matplotlib.backends.backend_agg import FigureCanvasAgg  # takes a second to import
-    from matplotlib.figure import Figure
-
-    figure = Figure(figsize=(5, height), layout="constrained")
-    FigureCanvasAgg(figure)
-    return figure
-
-
-def _title(figure: Figure, text: str) -> None:
-    figure.suptitle(text, x=0.01, ha="left", fontsize=10, fontweight="bold")
-
-
-def _tidy(axes: Axes) -> None:
-    """Takes the frame's upper half away and sets every letter to 8 points."""
-    axes.spines[["top", "right"]].set_visible(False)
-    axes.tick_params(labelsize=8)
-    legend = axes.get_legend()
-    for text in (
-        axes.xaxis.label,
-        axes.yaxis.label,
-        *axes.texts,
-        *(legend.texts if legend else []),
-    ):
-        text.set_fontsize(8)
 
 
 def _colors(models: Mapping[str, Any]) -> list[str]:
     """Returns grey for popularity and a colour for each model."""
     others = [name for name in models if name != "popularity"]
     return [
-        _GREY if name == "popularity" else _MODELS[others.index(name) % len(_MODELS)]
+        GREY if name == "popularity" else MODELS[others.index(name) % len(MODELS)]
         for name in models
     ]
-
-
-def _mark_log(axis: Axis, low: float, high: float) -> None:
-    """Marks round numbers on a logarithmic axis: fewer a decade, the more decades there are."""
-    decades = np.log10(high / low)
-    steps = (1, 1.5, 2, 3, 5, 7) if decades < 1.2 else (1, 2, 5) if decades < 2.5 else (1,)
-    powers = range(int(np.floor(np.log10(low))), int(np.ceil(np.log10(high))) + 1)
-    ticks = [step * 10.0**power for power in powers for step in steps]
-    ticks = [tick for tick in ticks if low <= tick <= high]
-    axis.set_ticks(ticks, [f"{tick:,g}" for tick in ticks])
-    axis.minorticks_off()

@@ -27,7 +27,8 @@ from tfhrnn.config import PRESETS, preset
 from tfhrnn.data.files import whole_file
 from tfhrnn.data.gap_plot import plot_gap_histogram
 from tfhrnn.data.sessions import describe_seconds
-from tfhrnn.evaluation.plots import level_name, plot_by_level, plot_learning, plot_sweep, png
+from tfhrnn.evaluation.canvas import png
+from tfhrnn.evaluation.plots import level_name, plot_by_level, plot_learning, plot_sweep
 
 _RATES: Final = {"hit_rate_at_10": "HR@10", "ndcg_at_10": "NDCG@10", "mrr_at_10": "MRR@10"}
 _OPTIONAL: Final = (  # what the template asks for, and a result may lack

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Mapping, Sequence
+from typing import Any, Final
 
 from rich.console import Console
 from rich.table import Table
@@ -38,7 +38,9 @@ def print_result(result: dict[str, Any], console: Console) -> None:
         )
 
 
-_PERPLEXITY = "perplexity"  # one digit after the point, three of those below ten
+MAIN_FIGURES: Final = ("rmse", "perplexity", "popularity")
+
+_PERPLEXITY: Final = "perplexity"  # one digit after the point, three of those below ten
 
 # Key of a row to the column's title and how its figures are written.
 _COLUMNS = {
@@ -71,6 +73,18 @@ _COLUMNS = {
     "updates_100": ("updates", ",.0f"),
     "accuracy_1000": ("D = 1,000", ".3f"),
     "updates_1000": ("updates", ",.0f"),
+    "log_popularity_1": ("log-pop. of 1st", ".2f"),
+    "log_popularity_k": ("log-pop. of 5", ".2f"),
+    "genres_k": ("genres in 5", ".2f"),
+    "genre_distance_k": ("their distance", ".3f"),
+    "likeness_1": ("like the last", ".3f"),
+    "distinct_items": ("distinct items", ",.0f"),
+    "popularity": ("one user's 1st", ".6f"),
+    "seconds": ("seconds", ",.1f"),
+    "first_update_seconds": ("first update, s", ".1f"),
+    "seconds_per_update": ("s/update", ".3f"),
+    "updates_per_epoch": ("updates", ",.0f"),
+    "peak_memory_mb": ("peak MB", ",.0f"),
     "parameters": ("parameters", ",.0f"),
     "state_bytes": ("state bytes", ",.0f"),
     "epochs": ("epochs", ".0f"),
@@ -109,25 +123,72 @@ def experiment_table(rows: Sequence[dict[str, Any]], title: str) -> Table:
         `rmse_standard_error`.
       title: above the table.
     """
-    keys = [key for key in _COLUMNS if any(key in row for row in rows)]
     table = Table(title=title)
     table.add_column("model")
-    for key in keys:
-        table.add_column(_COLUMNS[key][0], justify="right", no_wrap=True)
-    for row in rows:
-        form = {key: _form(_COLUMNS[key][1], row[key]) for key in keys if key in row}
-        shown = [format(row[key], form[key]) if key in row else "" for key in keys]
-        if "standard_error" in row:
-            error = format(row["standard_error"], form["perplexity"])
-            shown[keys.index("perplexity")] += f" ± {error}"
-        if "rmse_standard_error" in row:
-            shown[keys.index("rmse")] += f" ± {row['rmse_standard_error']:.4f}"
-        table.add_row(row["name"], *shown)
+    headings, cells = shown_cells(rows)
+    for heading in headings:
+        table.add_column(heading, justify="right", no_wrap=True)
+    for row, texts in zip(rows, cells, strict=True):
+        table.add_row(row["name"], *texts)
     return table
 
 
-def _form(form: str, value: float) -> str:
+def shown_cells(rows: Sequence[Mapping[str, Any]]) -> tuple[list[str], list[list[str]]]:
+    """Headings of the figures that any row has, and each row's texts, "" where it has none.
+
+    Args:
+      rows: figures each, `standard_error` of the perplexity or RMSE, and an interval of a figure
+        under its name with `_low` and `_high`.
+    """
+    keys = [key for key in _COLUMNS if any(row.get(key) is not None for row in rows)]
+    cells = [[shown_figure(row, key) for key in keys] for row in rows]
+    return [_COLUMNS[key][0] for key in keys], cells
+
+
+def shown_figure(row: Mapping[str, Any], key: str) -> str:
+    """A row's figure as it is written, with its error or interval; "" where it has none."""
+    if row.get(key) is None:
+        return ""
+    form = _form(key, row[key])
+    text = format(row[key], form)
+    error = error_of(row, key)
+    if error is not None:
+        text += f" ± {error:{form}}"
+    if f"{key}_low" in row:
+        text += f" ({row[f'{key}_low']:{form}} to {row[f'{key}_high']:{form}})"
+    return text
+
+
+def written(key: str, value: float) -> str:
+    """A figure as it is written under a key.
+
+    >>> written("perplexity", 153.26), written("perplexity", 2.144), written("anything", 0.5)
+    ('153.3', '2.144', '0.5')
+    """
+    return format(value, _form(key, value))
+
+
+def _form(key: str, value: float) -> str:
     """A format of Python's for a figure."""
+    form = _COLUMNS[key][1] if key in _COLUMNS else ".4g"
     if form == _PERPLEXITY:
         return ".1f" if value >= 10 else ".3f"
     return form
+
+
+def main_figure(row: Mapping[str, Any]) -> str | None:
+    """The name of the figure that a row's bound, paper and standard error are of."""
+    return next((key for key in MAIN_FIGURES if row.get(key) is not None), None)
+
+
+def error_of(row: Mapping[str, Any], key: str) -> float | None:
+    """The standard error of a row's figure: its own, or the row's if that is of this figure."""
+    whose = "perplexity" if row.get("perplexity") is not None else main_figure(row)
+    own: float | None = row.get(f"{key}_standard_error")
+    return row.get("standard_error") if own is None and key == whose else own
+
+
+def is_shown(key: str) -> bool:
+    """Whether a key of a row has a column, alone or as the interval or error of another."""
+    plain = key.removesuffix("_low").removesuffix("_high").removesuffix("_standard_error")
+    return plain in _COLUMNS or key in ("name", "standard_error")

@@ -72,30 +72,53 @@ def sweep_users(
     gaps: Sequence[int] = GAPS,
 ) -> list[dict[str, Any]]:
     """Mean popularity of the top-1 over users at each gap, with its standard error."""
-    ordered = sorted(
-        np.asarray(users).tolist(), key=lambda user: log.offsets[user + 1] - log.offsets[user]
-    )
-    shares = np.zeros((len(gaps), len(ordered)))
-    for begin in range(0, len(ordered), _BATCH):
-        histories = Histories.from_log(log, ordered[begin : begin + _BATCH])
-        for row, gap in enumerate(gaps):
-            ids, _ = predictor.answer(histories, query_time=histories.last_times + gap, k=1)
-            shares[row, begin : begin + len(ids)] = [
-                _share(log, item, popularity) for item in ids[:, 0]
-            ]
+    _, found = top_items(predictor, log, users, gaps=gaps, k=1)
+    shares = np.asarray(popularity, np.float64)[found[..., 0]]
     levels = predictor.levels(np.asarray(gaps))
     return [
         {
             "gap_seconds": int(gap),
             "level": int(levels[row]),
-            "users": len(ordered),
+            "users": len(users),
             "mean_popularity": float(shares[row].mean()),
-            "standard_error": float(shares[row].std(ddof=1) / np.sqrt(len(ordered)))
-            if len(ordered) > 1
+            "standard_error": float(shares[row].std(ddof=1) / np.sqrt(len(users)))
+            if len(users) > 1
             else 0.0,
         }
         for row, gap in enumerate(gaps)
     ]
+
+
+def top_items(
+    predictor: Predictor,
+    log: EventLog,
+    users: npt.NDArray[np.integer],
+    *,
+    gaps: Sequence[int] = GAPS,
+    k: int = 5,
+) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
+    """The top k of many users at each gap after their last events.
+
+    Args:
+      predictor: what answers.
+      log: the events.
+      users: `[users]` indices.
+      gaps: seconds.
+      k: items a gap, no more than there are.
+
+    Returns:
+      `[users]` indices by length of history, and `[gaps, users, k]` rows of the catalogue.
+    """
+    lengths = log.offsets[np.asarray(users) + 1] - log.offsets[np.asarray(users)]
+    ordered = np.asarray(users, np.int64)[np.argsort(lengths, kind="stable")]
+    found = np.zeros((len(gaps), len(ordered), k), np.int64)
+    for begin in range(0, len(ordered), _BATCH):
+        some = slice(begin, begin + _BATCH)
+        histories = Histories.from_log(log, ordered[some].tolist())
+        for row, gap in enumerate(gaps):
+            ids, _ = predictor.answer(histories, query_time=histories.last_times + gap, k=k)
+            found[row, some] = [[log.catalogue.index_of(item) for item in top] for top in ids]
+    return ordered, found - FIRST_ITEM
 
 
 def history_rows(log: EventLog, user: int, last: int = 5) -> list[dict[str, Any]]:

@@ -30,6 +30,7 @@ from tfhrnn.data.cold_items import draw_cold, is_of, write_without_items
 from tfhrnn.data.event_log import EventLog
 from tfhrnn.data.facts import item_counts
 from tfhrnn.data.split import Part, split_users
+from tfhrnn.evaluation.list_measures import genres_of
 from tfhrnn.evaluation.metrics import perplexity, precision, random_precision
 from tfhrnn.experiments.runs import run_all
 from tfhrnn.histories import Histories
@@ -176,15 +177,6 @@ def expected_popularity(
     x, y = known[~cold], np.log1p(counts[~cold])
     solved = np.linalg.solve(x.T @ x + np.eye(x.shape[1]), x.T @ y)
     return known[cold] @ solved
-
-
-def genres_of(log: EventLog) -> npt.NDArray[np.float32]:
-    """The columns of multi-hot item features, `[items, width]`, each feature of length 1."""
-    chosen = log.catalogue.features
-    places = [] if chosen is None else zip(chosen.specs, chosen.slices.values(), strict=True)
-    genres = [place for spec, place in places if spec.kind == "multi-hot"]
-    matrix = log.catalogue.feature_matrix
-    return np.concatenate([matrix[:, :0], *(matrix[:, place] for place in genres)], axis=1)
 
 
 def baselines(halves: Halves, parts: npt.NDArray[np.int8]) -> list[dict[str, Any]]:

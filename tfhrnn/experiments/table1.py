@@ -42,6 +42,7 @@ from tfhrnn.experiments.simulated import Row, parts_by_number, run_rows
 from tfhrnn.training import build_model, build_optimizer, build_windows, create_variables
 
 NEEDS_LOG: Final = False
+MOST_JOBS: Final = 1
 TARGETS: Final = "the first item of each session of a test sequence, the first session's included"
 PUBLISHED: Final = "HGRU as published"
 _COMMON: Final[dict[str, object]] = {

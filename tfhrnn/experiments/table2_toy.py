@@ -39,6 +39,7 @@ from tfhrnn.experiments.bounds import best_predictor
 from tfhrnn.experiments.simulated import Row, parts_by_number, run_rows
 
 NEEDS_LOG: Final = False
+MOST_JOBS: Final = 1
 TARGETS: Final = "every bet of a test sequence, the first included"
 PAPER: Final[dict[Known, float]] = {"none": 100, "item": 54, "user": 11, "sequence": 3, "all": 1}
 _USER_FEATURES: Final = ("first:categorical", "first_number:numeric")

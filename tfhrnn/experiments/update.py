@@ -39,6 +39,7 @@ from tfhrnn.training import build_model, create_variables, train
 
 CONFIG: Final = preset("best", {"layers": 1, "epochs": 14})
 SHARE: Final = 0.8  # of the events that the old model may see
+MOST_JOBS: Final = 1
 MODELS: Final = ("old", "fit_more", "from scratch")
 
 
