@@ -101,7 +101,7 @@ def text_of(page: str) -> str:
         "after 1 h level 2 item popularity Big Comedy 0.001130",
         "test targets 12,345",
         "hash 0123abcd",
-        f"{EVIL} paper seconds 0.3 · seeds 3",
+        f"{EVIL} seeds 3",
         "What an epoch costs.",
         "Going on. It failed: no disk No result yet. This makes one: "
         "python -m tfhrnn experiment update",

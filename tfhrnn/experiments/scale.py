@@ -88,7 +88,7 @@ def run(
 
     Returns:
       `rows`: of simulating and preparing `seconds`, of training `first_update_seconds` (building
-      the graph included), `seconds_per_update`, `updates_per_epoch` and `seconds_per_epoch`, their
+      the graph included), `seconds_per_update` (the median), `updates_per_epoch` and `seconds_per_epoch`, their
       product; of all `peak_memory_mb`. `protocol`, the size.
 
     Raises:
@@ -167,10 +167,10 @@ def train(size: Size, place: Path, loss: str) -> Record:
     return {
         "build_seconds": built,
         "first_update_seconds": clock.ends[1] - clock.ends[0],
-        "seconds_per_update": float(np.mean(timed)),
+        "seconds_per_update": float(np.median(timed)),
         "standard_deviation": float(np.std(timed)),
         "updates_per_epoch": updates,
-        "seconds_per_epoch": float(np.mean(timed)) * updates,
+        "seconds_per_epoch": float(np.median(timed)) * updates,
         "parameters": int(sum(np.prod(v.shape) for v in model.trainable_variables)),
     }
 

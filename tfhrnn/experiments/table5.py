@@ -102,7 +102,9 @@ def run(
         assert recommender.run is not None
         log = recommender.run.open_log()
         test = recommender.run.users(log, Part.TEST)
-        found = {recommender.config.preset: [ask(recommender, log)]}
+        chosen = recommender.config.preset
+        name = next((name for name, one in MODELS.items() if one == chosen), chosen)
+        found = {name: [ask(recommender, log)]}
     else:
         assert log is not None
         test = np.flatnonzero(split_users(log.num_users, 0) == Part.TEST)
