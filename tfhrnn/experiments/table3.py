@@ -58,13 +58,12 @@ DRAWN: Final[dict[str, Callable[..., Baseline]]] = {
     "Factorization": RatingFM,
     "I-AutoRec": AutoRec,
 }
-# Chosen on the validation users of ml-100k, as far as was tried. A head that counts more (5 or 20
-# times the softmax) overfits within four epochs; small and with dropout it does so later.
+# Of what was tried with one seed, the least error of ml-100k's validation users: .9817. It is
+# .9856 without item statistics, .9825 with a head of rank 16 and dropout .3, .9869 where the head
+# counts 20 times the softmax (at a lower rate and with less dropout) and overfits from epoch 6 on.
 COMMON: Final[dict[str, object]] = {
     "rating": "joint",
     "watch": "rmse",
-    "rating_rank": 16,
-    "rating_dropout": 0.3,
     "item_features": True,
     "item_statistics": True,
     "epochs": 8,
