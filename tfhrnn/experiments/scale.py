@@ -90,6 +90,11 @@ def run(
       `rows`: of simulating and preparing `seconds`, of training `first_update_seconds` (building
         the graph included), `seconds_per_update` (the median), `updates_per_epoch` and
         `seconds_per_epoch`, their product; of all `peak_memory_mb`. `protocol`, the size.
+
+    Raises:
+      ConfigError: fewer events than ten.
+      RunError: more than one job, a measurement that did not end well, or `out` holds results of
+        another size.
     """
     if jobs > MOST_JOBS:
         raise RunError(f"scale: got {jobs} jobs, expected 1: seconds and memory are measured")
