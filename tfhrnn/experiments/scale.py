@@ -39,6 +39,7 @@ from tfhrnn.training import build_model, build_optimizer, build_windows, create_
 
 NEEDS_LOG: Final = False
 MOST_JOBS: Final = 1  # seconds and memory are measured
+SEEDS: Final = 1  # updates are alike
 LOSSES: Final = ("full_softmax", "sampled_softmax")
 
 
