@@ -190,7 +190,7 @@ def test_other_data_have_a_folder_of_their_own(
     def run(log: Any, out: Path, *, seeds: int, jobs: int, say: Any) -> dict[str, Any]:
         asked.extend((log.name, out, seeds))
         row = {"name": "HRNN", "rmse": 0.91236, "rmse_standard_error": 0.00152, "paper": 0.846}
-        return {"rows": [row], "protocol": {"hash": "0123abcd"}}
+        return {"rows": [row], "protocol": {"hash": "0123abcd", "dataset": dataset}}
 
     module = importlib.import_module(f"tfhrnn.experiments.{name}")
     monkeypatch.setattr(module, "run", run)
@@ -201,7 +201,7 @@ def test_other_data_have_a_folder_of_their_own(
     commands._experiment(build_parser().parse_args(words), screen)
     place, seeds = tmp_path / folder, {"table2": 3, "table3": 5}[name]
     assert asked == [dataset, place / "data", dataset, place / name, seeds]
-    assert f"{dataset}, {seeds} seeds" in said.getvalue()
+    assert f"{dataset}: {name}, {seeds} seeds" in said.getvalue()
     assert "0.9124 ± 0.0015" in said.getvalue() and " 0.846 " in said.getvalue()
 
 

@@ -256,7 +256,7 @@ def test_a_full_disk_or_ctrl_c_keeps_the_old_log(
 
 
 def test_a_disk_that_fills_at_the_tables(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    def full(*_: Any) -> None:
+    def full(*_: Any, **__: Any) -> None:
         raise pl.exceptions.ComputeError("parquet: No space left on device (os error 28)\nmore")
 
     monkeypatch.setattr(pl.DataFrame, "write_parquet", full)

@@ -153,7 +153,7 @@ def test_cells_carry_errors_and_intervals_of_their_own_figure() -> None:
     ]
     headings, cells = shown_cells(rows)
     assert headings == ["perplexity", "RMSE", "genres in 5"]
-    assert cells == [["240.0 ± 1.3", "0.935 ± 0.004", ""], ["", "", "6.50 (6.25 to 7.00)"]]
+    assert cells == [["240.0 ± 1.3", "0.9351 ± 0.0042", ""], ["", "", "6.50 (6.25 to 7.00)"]]
     assert main_figure(rows[0]) == "rmse" and main_figure(rows[1]) is None
     shown = [key for row in rows for key in row if is_shown(key)]
     assert len(shown) == 10 and not is_shown("seeds")
