@@ -93,7 +93,7 @@ def text_of(page: str) -> str:
         "HRNN perplexity 1 1 1.010 Ours is +1.0% from the bound. rounded there",
         "another reading of the task. seconds of another machine",
         f"{EVIL} seconds per epoch 0.3 0.3 HRNN perplexity",  # why is said once
-        "RNN w/ feedback rmse 0.857 0.935 ± 0.004",
+        "RNN w/ feedback rmse 0.857 0.9351 ± 0.0040",
         "HRNN-meta, 0 popularity 0.000236 0.002000",
         "-6.00 (-6.50 to -5.50)",
         "HRNN-meta more genres +0.500 +0.250 to +0.750 holds",
