@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 
 import numpy as np
-import pytest
 
 from tfhrnn.data.event_log import EventLog
 from tfhrnn.evaluation.list_measures import (
@@ -13,7 +12,6 @@ from tfhrnn.evaluation.list_measures import (
     genres_of,
     likeness,
     log_popularity,
-    mean_and_interval,
     measure_lists,
 )
 
@@ -60,14 +58,3 @@ def test_genres_are_the_multi_hot_columns(tiny_log: EventLog) -> None:
     found = genres_of(tiny_log) > 0
     rows = [int(i.removeprefix("film ").removesuffix(", é")) for i in tiny_log.catalogue.ids]
     assert found.sum(axis=1).tolist() == [1 + row % 3 for row in rows]
-
-
-def test_an_interval_has_the_width_of_the_normal_law() -> None:
-    values = np.random.default_rng(3).normal(2.0, 3.0, size=400)
-    mean, low, high = mean_and_interval(values)
-    assert mean == pytest.approx(values.mean())
-    half = 1.96 * values.std() / 20  # 20 = sqrt(400)
-    assert low == pytest.approx(mean - half, abs=0.1 * half)
-    assert high == pytest.approx(mean + half, abs=0.1 * half)
-    assert mean_and_interval(values, seed=1)[1:] != (low, high)
-    assert mean_and_interval(np.full(5, 7.0)) == (7, 7, 7)

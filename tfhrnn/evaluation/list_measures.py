@@ -25,7 +25,6 @@ MEASURES: Final = {
     "genre_distance_k": "mean Jaccard distance of genres between two of the list",
     "likeness_1": "Jaccard likeness of genres, the first and the last event",
 }
-_SAMPLES: Final = 2000
 
 
 def genres_of(log: EventLog) -> npt.NDArray[np.float32]:
@@ -85,18 +84,3 @@ def measure_lists(
         else np.full(shares.shape[:-1], np.nan),
         "likeness_1": likeness(sets[..., 0, :], genres[last]),
     }
-
-
-def mean_and_interval(values: Values, *, seed: int = 0) -> tuple[float, float, float]:
-    """A mean over users, and where 95 % of bootstrap means lie (Efron and Tibshirani 1993, 13.3).
-
-    Args:
-      values: `[users]`; a draw takes as many of them as there are, with replacement.
-      seed: of the draws: the same users are drawn for every measure of the same users.
-
-    Returns:
-      mean, low, high.
-    """
-    drawn = np.random.default_rng(seed).integers(len(values), size=(_SAMPLES, len(values)))
-    low, high = np.quantile(values[drawn].mean(axis=1), (0.025, 0.975))
-    return float(values.mean()), float(low), float(high)

@@ -35,10 +35,10 @@ from tfhrnn.evaluation.list_measures import (
     Values,
     genres_of,
     log_popularity,
-    mean_and_interval,
     measure_lists,
 )
 from tfhrnn.evaluation.result import popularity_shares, sweep_example
+from tfhrnn.evaluation.statistics import Interval, bootstrap_interval
 from tfhrnn.evaluation.sweep import GAPS, history_rows, sweep_user, top_items
 from tfhrnn.experiments.results import Record, Task, gather, write_record
 from tfhrnn.experiments.runs import read_record
@@ -225,7 +225,7 @@ def judge_claims(values: Mapping[str, Values]) -> list[dict[str, Any]]:
     """
     found = []
     for measure, (claim, sign) in CLAIMS.items():
-        change, low, high = mean_and_interval(values[measure][-1] - values[measure][0])
+        change, low, high = over_users(values[measure][-1] - values[measure][0])
         verdict = "cannot be told"
         if low > 0 or high < 0:
             verdict = "holds" if np.sign(change) == sign else "the other way"
@@ -273,8 +273,13 @@ def rows_of_users(
     ]
 
 
+def over_users(values: Values) -> Interval:
+    """A mean of `[users]` values, one a user, and its interval: the same draws for all measures."""
+    return bootstrap_interval(values, np.arange(len(values)))
+
+
 def _with_interval(name: str, values: Values) -> dict[str, float]:
-    mean, low, high = mean_and_interval(values)
+    mean, low, high = over_users(values)
     return {name: mean, f"{name}_low": low, f"{name}_high": high}
 
 
