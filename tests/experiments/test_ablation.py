@@ -67,3 +67,11 @@ def test_the_rungs_are_trained_in_order(
     assert list(asked["configs"]) == [rung.name for rung in LADDER]
     assert list(asked["configs"].values()) == [config_of(rung) for rung in range(len(LADDER))]
     assert (asked["seeds"], asked["jobs"]) == (2, 4)
+
+
+def test_the_quick_ladder_goes_down(lively_log: EventLog, tmp_path: Path) -> None:
+    rows = ablation.run(lively_log, tmp_path, seeds=1, quick=True, say=lambda _: None)["rows"]
+    found = {row["name"]: row["perplexity"] for row in rows}
+    assert found["RNN"] < 0.7 * found["popularity"]
+    assert found["+ levels"] < 0.9 * found["RNN"]
+    assert found["item features + seen-item bias"] < found["RNN"]

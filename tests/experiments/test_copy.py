@@ -144,3 +144,9 @@ def test_a_result_that_tells_no_settings_is_refused(tmp_path: Path) -> None:
     (tmp_path / "gru-with-10-0.json").write_text('{"accuracy": 1.0}')
     with pytest.raises(RunError, match="other settings"):
         table(tmp_path)
+
+
+def test_the_quick_gru_copies_where_it_is_told_when(tmp_path: Path) -> None:
+    told, deaf = copy.run(None, tmp_path, seeds=1, quick=True, say=lambda _: None)["rows"]
+    assert told["accuracy_10"] > 0.9
+    assert deaf["accuracy_10"] < 0.4

@@ -54,3 +54,11 @@ def test_the_rows_are_trained_and_told_with_and_without_first_targets(
     assert {record["protocol"]["hash"] for record in records} == {found["protocol"]["hash"]}
     # What was trained is read back, and gives the same table.
     assert inputs.run(tiny_log, tmp_path, seeds=1, say=said.append) == found
+
+
+def test_the_quick_inputs_learn(lively_log: EventLog, tmp_path: Path) -> None:
+    rows = inputs.run(lively_log, tmp_path, seeds=1, quick=True, say=lambda _: None)["rows"]
+    found = {row["name"]: row["perplexity"] for row in rows}
+    assert found[inputs.PLAIN] < 0.5 * found["popularity"]
+    # Titles are of one word each, as ids are: they add noise and no harm.
+    assert found[inputs.TITLES] < 1.2 * found[inputs.PLAIN]

@@ -52,3 +52,13 @@ def test_a_ranking_loss_is_calibrated_on_validation_users(
     for users, part in zip(asked, (Part.VALIDATION, Part.TEST), strict=True):
         assert users.tolist() == np.flatnonzero(parts == part).tolist()
     assert "calibrated_perplexity" not in found["rows"][0]  # popularity
+
+
+def test_the_quick_losses_agree(lively_log: EventLog, tmp_path: Path) -> None:
+    rows = losses.run(lively_log, tmp_path, seeds=1, quick=True, say=lambda _: None)["rows"]
+    popularity, *trained = rows
+    full = trained[0]["perplexity"]
+    assert full < 0.5 * popularity["perplexity"]
+    for row in trained:
+        assert row["perplexity"] < 1.2 * full
+        assert row["calibrated_perplexity"] < 1.15 * full

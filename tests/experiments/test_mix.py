@@ -86,3 +86,15 @@ def test_lambdas_of_inference_are_rows_below_their_rule(
     assert [row["name"] for row in rows] == [BY_ITEM, *below, *list(RULES)[1:]]
     assert rows[0] == {"name": BY_ITEM, "seeds": 2, **dict.fromkeys(names, 0.5)}
     assert rows[2] == {"name": below[1], "seeds": 2, **dict.fromkeys(names, 10.25)}
+
+
+def test_quick_models_are_best_between_ids_and_features(
+    lively_log: EventLog, tmp_path: Path
+) -> None:
+    rows = mix.run(lively_log, tmp_path, seeds=1, quick=True, say=lambda _: None)["rows"]
+    found = {row["name"]: row["perplexity"] for row in rows}
+    half = found[f"{mix.BY_ITEM}, 0.5 at inference"]
+    assert half == found[mix.BY_ITEM]
+    assert half < 0.85 * found[f"{mix.BY_ITEM}, 0 at inference"]
+    assert half < 0.85 * found[f"{mix.BY_ITEM}, 1 at inference"]
+    assert half < 0.9 * found["λ = 1, features alone"]

@@ -129,3 +129,12 @@ def test_both_logs_are_judged_each_under_its_own_protocol(
     assert [row["name"] for row in found["rows"]] == ["repeats: hrnn", "tiny: hrnn"]
     assert found["protocol"] == {"dataset": "tiny"}
     assert found["protocol_of_simulated"] == {"dataset": "repeats"}
+
+
+def test_quick_models_learn_where_items_repeat(lively_log: EventLog, tmp_path: Path) -> None:
+    rows = repeats.run(lively_log, tmp_path, seeds=1, quick=True, say=lambda _: None)["rows"]
+    found = {row["name"]: row for row in rows}
+    plain, with_bias = found["repeats: hrnn"], found["repeats: + one β"]
+    assert with_bias["perplexity"] < 0.85 * plain["perplexity"]
+    # The lively log's repeats are those of its popular items, which need no bias.
+    assert with_bias["seen_bias"] > 1 > abs(found["lively: + one β"]["seen_bias"])

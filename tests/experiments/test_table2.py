@@ -99,3 +99,11 @@ def test_without_a_table_of_users_the_row_that_reads_it_is_left_out(
     log = dataclasses.replace(tiny_log, user_features=None)
     table2.run(log, tmp_path, seeds=1, say=lambda line: None)
     assert asked == [name for name in table2.ROWS if name != "HRNN-meta"]
+
+
+def test_the_quick_table_has_the_papers_order(lively_log: EventLog, tmp_path: Path) -> None:
+    rows = table2.run(lively_log, tmp_path, seeds=1, quick=True, say=lambda _: None)["rows"]
+    found = {row["name"]: row["perplexity"] for row in rows}
+    assert found[table2.FM] < 0.9 * found["popularity"]
+    assert found["RNN"] < 0.8 * found[table2.FM]
+    assert found["HRNN-meta"] < 0.85 * found["RNN"]

@@ -100,3 +100,13 @@ def test_figures_of_a_head_are_of_test_and_validation_users(
     assert found["rmse"] == rmse(rows["prediction"].to_numpy(), rows["feedback"].to_numpy())
     epochs = recommender.run.epochs()
     assert found["validation_rmse"] == pytest.approx(epochs["val_rmse"].min(), rel=1e-5)
+
+
+def test_quick_models_need_feedback_to_know_how_a_user_rates(
+    lively_log: EventLog, tmp_path: Path
+) -> None:
+    rows = table3.run(lively_log, tmp_path, seeds=1, quick=True, say=lambda _: None)["rows"]
+    found = {row["name"]: row["rmse"] for row in rows}
+    assert found["bias-only"] < 0.8 * found["Rolling average"]
+    assert found["RNN without feedback encoding"] > 1.3 * found["Rolling average"]
+    assert found["RNN with feedback encoding"] < 0.9 * found["Rolling average"]

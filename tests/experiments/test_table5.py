@@ -122,3 +122,12 @@ def test_quick_results_are_read_back_and_others_refused(
     record.write_text(json.dumps(stored))
     with pytest.raises(RunError, match="other settings"):
         table5.run(tiny_log, tmp_path, seeds=1, quick=True, say=lambda _: None)
+
+
+def test_quick_recommendations_are_of_more_genres_after_an_hour(
+    lively_log: EventLog, tmp_path: Path
+) -> None:
+    rows = table5.run(lively_log, tmp_path, seeds=1, quick=True, say=lambda _: None)["rows"]
+    minute, hour = rows[1], rows[2]
+    assert abs(minute["genres_k_change"]) < 0.3  # sessions go on
+    assert hour["genres_k_change_low"] > 0.5

@@ -118,3 +118,13 @@ def test_rows_are_means_over_seeds(
 def test_side_by_side_is_refused(log: EventLog, tmp_path: Path) -> None:
     with pytest.raises(RunError, match="got 2 jobs, expected 1"):
         update.run(log, tmp_path, jobs=2)
+
+
+def test_going_on_helps_new_targets_and_forgets_no_old_ones(
+    lively_log: EventLog, tmp_path: Path
+) -> None:
+    rows = update.run(lively_log, tmp_path, seeds=1, quick=True, say=lambda _: None)["rows"]
+    old, updated, anew = rows
+    assert updated["new_targets"] < 0.97 * old["new_targets"]
+    assert updated["old_targets"] < 1.02 * old["old_targets"]
+    assert anew["new_targets"] < old["new_targets"]

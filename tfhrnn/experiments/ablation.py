@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 from tfhrnn.config import PRESETS, preset
 from tfhrnn.data.event_log import EventLog
@@ -49,6 +49,7 @@ LADDER = (
     Rung("+ read-out", {"read_out": True}),
     Rung("+ two layers, 20 epochs (best)", dict(PRESETS["best"])),
 )
+QUICK_ROWS: Final = ("RNN", "+ levels", "item features + seen-item bias")
 
 
 def settings_of(rung: int) -> dict[str, object]:
@@ -60,8 +61,22 @@ def settings_of(rung: int) -> dict[str, object]:
 
 
 def run(
-    log: EventLog, out: Path, *, seeds: int = 3, jobs: int = 1, say: Callable[[str], None] = print
+    log: EventLog,
+    out: Path,
+    *,
+    seeds: int = 3,
+    jobs: int = 1,
+    say: Callable[[str], None] = print,
+    quick: bool = False,
 ) -> dict[str, Any]:
     """The table of the ladder; see `tfhrnn.experiments.runs.run_all`."""
     configs = {rung.name: preset("hrnn", settings_of(at)) for at, rung in enumerate(LADDER)}
-    return run_all(log, configs, out, seeds=seeds, jobs=jobs, say=say)
+    return run_all(
+        log,
+        configs,
+        out,
+        seeds=seeds,
+        jobs=jobs,
+        say=say,
+        quick=QUICK_ROWS if quick else None,
+    )

@@ -64,6 +64,7 @@ ROWS: Final[dict[str, dict[str, object]]] = {
     "λ per item, statistics and factors": _BEST,
     "λ per item, both": {**_BEST, **_ALONE},
 }
+QUICK_ROWS: Final = ("λ per item", "λ = 0.5")
 _USERS_AT_ONCE: Final = 64
 _TARGETS_AT_ONCE: Final = 256
 
@@ -219,7 +220,13 @@ def protocol_of_cold(log: EventLog, users: npt.NDArray[np.integer], cold: Flags)
 
 
 def run(
-    log: EventLog, out: Path, *, seeds: int = 3, jobs: int = 1, say: Callable[[str], None] = print
+    log: EventLog,
+    out: Path,
+    *,
+    seeds: int = 3,
+    jobs: int = 1,
+    say: Callable[[str], None] = print,
+    quick: bool = False,
 ) -> dict[str, Any]:
     """The table; see `tfhrnn.experiments.runs.run_all`.
 
@@ -231,7 +238,16 @@ def run(
     warm = write_without_items(log, cold, out / "warm")
     parts = split_users(log.num_users, 0)
     extra = partial(cold_figures, log.directory)
-    found = run_all(warm, configs(), out, seeds=seeds, jobs=jobs, say=say, extra=extra)
+    found = run_all(
+        warm,
+        configs(),
+        out,
+        seeds=seeds,
+        jobs=jobs,
+        say=say,
+        extra=extra,
+        quick=QUICK_ROWS if quick else None,
+    )
     users = np.flatnonzero(parts == Part.TEST)
     events = int((log.offsets[users + 1] - log.offsets[users]).sum())
     share = found["protocol"]["test_targets"] / events

@@ -61,7 +61,7 @@ def run_experiment(
       name: of the experiment.
       out: the folder of all records.
       log: opens MovieLens; asked only by those that read it.
-      seeds: how many; None for as many as an experiment wants.
+      seeds: how many; None for as many as an experiment wants, one of a quick form.
       jobs: trainings side by side.
       say: is told of each result.
       chosen: further arguments.
@@ -74,7 +74,7 @@ def run_experiment(
     found: dict[str, Any] = experiment.run(
         log() if needs_log(experiment) and "run" not in chosen else None,
         out / name,
-        seeds=seeds_of(experiment, seeds),
+        seeds=1 if seeds is None and chosen.get("quick") else seeds_of(experiment, seeds),
         jobs=jobs,
         say=say,
         **chosen,

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
 import polars as pl
@@ -23,8 +23,9 @@ from tfhrnn.evaluation.evaluate import after_first, figures, judge
 from tfhrnn.experiments.runs import run_all
 from tfhrnn.recommender import HRNNRecommender
 
+PLAIN: Final = "hrnn-metadata (feedback concatenated)"
 SETTINGS: dict[str, dict[str, object]] = {
-    "hrnn-metadata (feedback concatenated)": {},
+    PLAIN: {},
     "items negated below the mean feedback": {"feedback": False, "negate_below": "mean"},
     "deep-cross network of two layers": {"input_cross": 2},
     "features of the first item for user features": {
@@ -39,6 +40,7 @@ SETTINGS: dict[str, dict[str, object]] = {
     "untied": {"tied": False},
 }
 TITLES = "words of the title too"  # the first row's settings, on items with one feature more
+QUICK_ROWS: Final = (PLAIN,)  # and the words of titles
 
 
 def configs() -> dict[str, Config]:
@@ -95,19 +97,35 @@ def later(recommender: HRNNRecommender, log: EventLog) -> dict[str, float]:
 
 
 def run(
-    log: EventLog, out: Path, *, seeds: int = 3, jobs: int = 1, say: Callable[[str], None] = print
+    log: EventLog,
+    out: Path,
+    *,
+    seeds: int = 3,
+    jobs: int = 1,
+    say: Callable[[str], None] = print,
+    quick: bool = False,
 ) -> dict[str, Any]:
     """The table of inputs, words of titles last; see `tfhrnn.experiments.runs.run_all`."""
     rows = configs()
-    found = run_all(log, rows, out, seeds=seeds, jobs=jobs, say=say, extra=later)
+    found = run_all(
+        log,
+        rows,
+        out,
+        seeds=seeds,
+        jobs=jobs,
+        say=say,
+        extra=later,
+        quick=QUICK_ROWS if quick else None,
+    )
     titled = with_titles(log, out / "titles-data")
     last = run_all(
         titled,
-        {TITLES: next(iter(rows.values()))},
+        {TITLES: rows[PLAIN]},
         out / "titles",
         seeds=seeds,
         jobs=jobs,
         say=say,
         extra=later,
+        quick=(TITLES,) if quick else None,
     )
     return {**found, "rows": [*found["rows"], last["rows"][-1]]}

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 from tfhrnn.config import LOSS_NAMES, Config, preset
 from tfhrnn.data.event_log import EventLog
@@ -29,6 +29,7 @@ OPTIONS: dict[str, str] = {
     "bpr_max": "negatives=1024,sampler=uniform,regularization=0",
     "gbce": "negatives=1024",
 }
+QUICK_ROWS: Final = ("full_softmax", "sampled_softmax", "gbce")
 
 
 def configs() -> dict[str, Config]:
@@ -53,7 +54,22 @@ def calibrated(recommender: HRNNRecommender, log: EventLog) -> dict[str, float]:
 
 
 def run(
-    log: EventLog, out: Path, *, seeds: int = 3, jobs: int = 1, say: Callable[[str], None] = print
+    log: EventLog,
+    out: Path,
+    *,
+    seeds: int = 3,
+    jobs: int = 1,
+    say: Callable[[str], None] = print,
+    quick: bool = False,
 ) -> dict[str, Any]:
     """The table of losses; see `tfhrnn.experiments.runs.run_all`."""
-    return run_all(log, configs(), out, seeds=seeds, jobs=jobs, say=say, extra=calibrated)
+    return run_all(
+        log,
+        configs(),
+        out,
+        seeds=seeds,
+        jobs=jobs,
+        say=say,
+        extra=calibrated,
+        quick=QUICK_ROWS if quick else None,
+    )

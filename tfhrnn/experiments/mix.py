@@ -32,6 +32,7 @@ RULES: Final[dict[str, dict[str, object]]] = {
     "λ = 1, features alone": {"mix_rule": "fixed", "mix": 1.0},
 }
 EPOCHS: Final = 10
+QUICK_ROWS: Final = (BY_ITEM, "λ = 1, features alone")
 
 
 def configs() -> dict[str, Config]:
@@ -64,10 +65,25 @@ def by_mix(recommender: HRNNRecommender, log: EventLog) -> dict[str, float]:
 
 
 def run(
-    log: EventLog, out: Path, *, seeds: int = 3, jobs: int = 1, say: Callable[[str], None] = print
+    log: EventLog,
+    out: Path,
+    *,
+    seeds: int = 3,
+    jobs: int = 1,
+    say: Callable[[str], None] = print,
+    quick: bool = False,
 ) -> dict[str, Any]:
     """The table of rules; see `tfhrnn.experiments.runs.run_all`."""
-    found = run_all(log, configs(), out, seeds=seeds, jobs=jobs, say=say, extra=by_mix)
+    found = run_all(
+        log,
+        configs(),
+        out,
+        seeds=seeds,
+        jobs=jobs,
+        say=say,
+        extra=by_mix,
+        quick=QUICK_ROWS if quick else None,
+    )
     rows: list[dict[str, Any]] = []
     for row in found["rows"]:
         rows.append(row)

@@ -27,6 +27,7 @@ FORMS: Final[dict[str, dict[str, object]]] = {
     "+ β per level": {"seen_bias": True, "seen_bias_form": "level"},
     "+ β per item": {"seen_bias": True, "seen_bias_form": "item"},
 }
+QUICK_ROWS: Final = ("hrnn", "+ one β")
 EPOCHS: Final = 10
 SIMULATED: Final = "repeats"
 
@@ -68,7 +69,13 @@ def learned_bias(recommender: HRNNRecommender, log: EventLog) -> dict[str, float
 
 
 def run(
-    log: EventLog, out: Path, *, seeds: int = 3, jobs: int = 1, say: Callable[[str], None] = print
+    log: EventLog,
+    out: Path,
+    *,
+    seeds: int = 3,
+    jobs: int = 1,
+    say: Callable[[str], None] = print,
+    quick: bool = False,
 ) -> dict[str, Any]:
     """The table of both logs, each under its own protocol; see `tfhrnn.experiments.runs.run_all`.
 
@@ -79,7 +86,14 @@ def run(
     rows, protocols = [], []
     for one in (simulated, log):
         found = run_all(
-            one, configs(), out / one.name, seeds=seeds, jobs=jobs, say=say, extra=learned_bias
+            one,
+            configs(),
+            out / one.name,
+            seeds=seeds,
+            jobs=jobs,
+            say=say,
+            extra=learned_bias,
+            quick=QUICK_ROWS if quick else None,
         )
         rows += [{**row, "name": f"{one.name}: {row['name']}"} for row in found["rows"]]
         protocols.append(found["protocol"])

@@ -10,10 +10,10 @@ import dataclasses
 import json
 import math
 import shutil
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
 
@@ -28,6 +28,14 @@ from tfhrnn.recommender import HRNNRecommender
 
 Extra = Callable[[HRNNRecommender, EventLog], dict[str, float]]
 
+# What `--quick` makes of every training: enough to tell an order, not to compare with any figure.
+QUICK: Final[dict[str, object]] = {"epochs": 4, "units": 48, "layers": 1, "batch_size": 16}
+
+
+def quick_form(configs: Mapping[str, Config], rows: Collection[str]) -> dict[str, Config]:
+    """Some rows of a table, small and trained for a few epochs."""
+    return {name: configs[name].with_settings(QUICK) for name in rows}
+
 
 def run_all(
     log: EventLog,
@@ -38,6 +46,7 @@ def run_all(
     jobs: int = 1,
     say: Callable[[str], None] = print,
     extra: Extra | None = None,
+    quick: Collection[str] | None = None,
 ) -> dict[str, Any]:
     """Trains what is not done yet and gathers the table.
 
@@ -50,6 +59,7 @@ def run_all(
       say: is told of each result.
       extra: further figures of a trained model by name; a function of a module, since it goes to
         other processes.
+      quick: these rows alone in their `quick_form`, in the folder "quick"; None for the table.
 
     Returns:
       `rows`, popularity first (name, perplexity mean, standard error over seeds where there are
@@ -60,6 +70,8 @@ def run_all(
       RunError: `out` holds results of other settings.
       ProtocolError: `out` holds results of other data.
     """
+    if quick is not None:
+        out, configs = out / "quick", quick_form(configs, quick)
     out.mkdir(parents=True, exist_ok=True)
     popularity, protocol = _popularity(log)
     tasks = {}

@@ -50,6 +50,8 @@ ROWS: Final[dict[str, tuple[str, dict[str, object]]]] = {
     FAKED: ("hrnn", {**FEEDBACK, "first_item_features": True}),
     "best": ("best", {}),
 }
+QUICK_ROWS: Final = ("RNN", "HRNN-meta")
+QUICK_FM: Final[dict[str, Any]] = {"rank": 8, "epochs": 15}
 PAPER: Final = {
     "popularity": 2228.0,
     FM: 1342.0,
@@ -82,7 +84,13 @@ def share_of_unused(log: EventLog) -> float:
 
 
 def run(
-    log: EventLog, out: Path, *, seeds: int = 3, jobs: int = 1, say: Callable[[str], None] = print
+    log: EventLog,
+    out: Path,
+    *,
+    seeds: int = 3,
+    jobs: int = 1,
+    say: Callable[[str], None] = print,
+    quick: bool = False,
 ) -> dict[str, Any]:
     """The table; see `tfhrnn.experiments.runs.run_all`.
 
@@ -93,6 +101,7 @@ def run(
       seeds: how many, from 0.
       jobs: trainings side by side.
       say: is told of each result.
+      quick: fewer rows, small and trained briefly, in a folder of its own.
 
     Returns:
       `rows`, with `perplexity_after_first`, `index_space_perplexity` and `paper`; `protocol`; and
@@ -108,12 +117,13 @@ def run(
         for name, config in configs().items()
         if log.user_features is not None or not config.model.user_features
     }
-    out.mkdir(parents=True, exist_ok=True)
+    fitted_in = out / "quick" if quick else out
+    fitted_in.mkdir(parents=True, exist_ok=True)
     tasks = {
         seed: baseline_task(
             log,
-            out / f"fm-seed-{seed}.json",
-            partial(NextItemFM, features=FEATURES, seed=seed),
+            fitted_in / f"fm-seed-{seed}.json",
+            partial(NextItemFM, features=FEATURES, seed=seed, **(QUICK_FM if quick else {})),
             chosen,
         )
         for seed in range(seeds)
@@ -123,7 +133,16 @@ def run(
         jobs=jobs,
         say=lambda seed, record: say(f"seed {seed}, {FM}: {record['perplexity']:.1f}"),
     )
-    found = run_all(log, rows, out, seeds=seeds, jobs=jobs, say=say, extra=later)
+    found = run_all(
+        log,
+        rows,
+        out,
+        seeds=seeds,
+        jobs=jobs,
+        say=say,
+        extra=later,
+        quick=[name for name in QUICK_ROWS if name in rows] if quick else None,
+    )
     popularity, *trained = found["rows"]
     popularity |= _popularity_after_first(log)
     shown = [popularity, _row(FM, [fitted[seed] for seed in range(seeds)]), *trained]

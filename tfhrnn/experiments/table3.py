@@ -33,7 +33,7 @@ from tfhrnn.evaluation.judged_ratings import judge_ratings
 from tfhrnn.evaluation.ratings import rating_figures, rating_rows
 from tfhrnn.experiments.fitted import Baseline, baseline_task, rated
 from tfhrnn.experiments.results import Record, Task, gather
-from tfhrnn.experiments.runs import read_record, train_one
+from tfhrnn.experiments.runs import quick_form, read_record, train_one
 from tfhrnn.protocol import Protocol
 from tfhrnn.recommender import HRNNRecommender
 
@@ -73,6 +73,8 @@ ROWS: Final[dict[str, dict[str, object]]] = {
     "RNN with feedback encoding": {"levels": False, "feedback": True},
     "HRNN with feedback encoding": {"feedback": True},
 }
+
+QUICK_ROWS: Final = ("RNN without feedback encoding", "RNN with feedback encoding")
 
 
 def configs() -> dict[str, Config]:
@@ -114,6 +116,7 @@ def run(
     seeds: int = SEEDS,
     jobs: int = 1,
     say: Callable[[str], None] = print,
+    quick: bool = False,
 ) -> dict[str, Any]:
     """Fits and trains what is not done yet and gathers the table.
 
@@ -123,6 +126,8 @@ def run(
       seeds: how many, from 0.
       jobs: fits and trainings side by side.
       say: is told of each result.
+      quick: what nothing is drawn in, and the RNNs small and trained briefly, in a folder of their
+        own.
 
     Returns:
       `rows`: name, seeds, `rmse` (mean) with `rmse_standard_error` over seeds where there are
@@ -133,8 +138,9 @@ def run(
       RunError: `out` holds results of other settings.
       ProtocolError: `out` holds results of other data.
     """
+    out = out / "quick" if quick else out
     out.mkdir(parents=True, exist_ok=True)
-    tasks = _tasks(log, out, seeds)
+    tasks = _tasks(log, out, seeds, quick)
     found = gather(tasks, jobs=jobs, say=lambda task, record: say(_line(task, record)))
     names = [name for seed, name in tasks if seed == 0]
     rows = [
@@ -144,7 +150,7 @@ def run(
     return {"rows": rows, "protocol": protocol_of_ratings(log).to_dict()}
 
 
-def _tasks(log: EventLog, out: Path, seeds: int) -> dict[tuple[int, str], Task]:
+def _tasks(log: EventLog, out: Path, seeds: int, quick: bool) -> dict[tuple[int, str], Task]:
     """Every result that the table is made of, by seed and name."""
     protocol = protocol_of(log, np.flatnonzero(split_users(log.num_users, 0) == Part.TEST), 0)
     tasks = {}
@@ -154,10 +160,11 @@ def _tasks(log: EventLog, out: Path, seeds: int) -> dict[tuple[int, str], Task]:
             return out / f"{name.lower().replace(' ', '-')}-seed-{seed}.json"
 
         fitted = {} if seed else dict(CERTAIN)
-        fitted |= {name: partial(make, seed=seed) for name, make in DRAWN.items()}
+        if not quick:
+            fitted |= {name: partial(make, seed=seed) for name, make in DRAWN.items()}
         for name, make in fitted.items():
             tasks[seed, name] = baseline_task(log, path(name), make, rated)
-        for name, config in configs().items():
+        for name, config in (quick_form(configs(), QUICK_ROWS) if quick else configs()).items():
             asked = config.with_settings({"seed": seed})
             read = partial(read_record, config=asked, protocol=protocol)
             tasks[seed, name] = Task(path(name), read, _train, (log.directory, asked, path(name)))

@@ -41,13 +41,12 @@ from tfhrnn.evaluation.result import popularity_shares, sweep_example
 from tfhrnn.evaluation.statistics import Interval, bootstrap_interval
 from tfhrnn.evaluation.sweep import GAPS, history_rows, sweep_user, top_items
 from tfhrnn.experiments.results import Record, Task, gather, write_record
-from tfhrnn.experiments.runs import read_record
+from tfhrnn.experiments.runs import QUICK, read_record
 from tfhrnn.recommender import HRNNRecommender
 
 K: Final = 5
 META: Final = "HRNN-meta"
 MODELS: Final = {META: "hrnn-metadata", "best": "best"}
-QUICK: Final[dict[str, object]] = {"epochs": 2, "units": 32}
 # The popularity of the one recommendation that the paper shows at each gap (Table 5).
 PAPER: Final = dict(zip(GAPS, (0.000236, 0.000209, 0.000195, 0.001130), strict=True))
 WHY: Final = (
@@ -84,7 +83,7 @@ def run(
       jobs: trainings side by side.
       say: is told of each result and of what becomes of the paper's claim.
       run: folder of a trained run, which is asked instead of training anything.
-      quick: `hrnn-metadata` alone, small and for two epochs.
+      quick: `hrnn-metadata` alone, small and trained briefly.
 
     Returns:
       `rows`, one a model and gap: the measures with `_low` and `_high`, their `change` from a gap

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 from tfhrnn.config import SEQUENCE_TOWER_NAMES, Config, preset
 from tfhrnn.data.event_log import EventLog
@@ -31,6 +31,7 @@ VARIANTS: dict[str, dict[str, object]] = {
     "gru, two layers, 20 epochs (best)": {},
     "best, trained on the validation users too": {"train_on_validation": True},
 }
+QUICK_ROWS: Final = ("gru", "gru, without levels", "transformer")
 
 
 def configs() -> dict[str, Config]:
@@ -43,7 +44,21 @@ def configs() -> dict[str, Config]:
 
 
 def run(
-    log: EventLog, out: Path, *, seeds: int = 3, jobs: int = 1, say: Callable[[str], None] = print
+    log: EventLog,
+    out: Path,
+    *,
+    seeds: int = 3,
+    jobs: int = 1,
+    say: Callable[[str], None] = print,
+    quick: bool = False,
 ) -> dict[str, Any]:
     """The table of towers; see `tfhrnn.experiments.runs.run_all`."""
-    return run_all(log, configs(), out, seeds=seeds, jobs=jobs, say=say)
+    return run_all(
+        log,
+        configs(),
+        out,
+        seeds=seeds,
+        jobs=jobs,
+        say=say,
+        quick=QUICK_ROWS if quick else None,
+    )

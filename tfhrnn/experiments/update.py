@@ -29,7 +29,7 @@ from tfhrnn.data.split import Part
 from tfhrnn.errors import RunError
 from tfhrnn.evaluation.evaluate import figures, judge
 from tfhrnn.experiments.results import write_record
-from tfhrnn.experiments.runs import read_record
+from tfhrnn.experiments.runs import QUICK, read_record
 from tfhrnn.growth import carry_over
 from tfhrnn.models.hrnn import HRNN
 from tfhrnn.new_run import create_run
@@ -51,6 +51,7 @@ def run(
     jobs: int = 1,
     say: Callable[[str], None] = print,
     config: Config = CONFIG,
+    quick: bool = False,
 ) -> dict[str, Any]:
     """The table of the three models, a JSON a seed, resumable like `run_all`.
 
@@ -63,6 +64,8 @@ def run(
     """
     if jobs > 1:
         raise RunError(f"update: got {jobs} jobs, expected 1: its trainings follow on each other")
+    if quick:
+        out, config = out / "quick", config.with_settings(QUICK)
     out.mkdir(parents=True, exist_ok=True)
     cut = int(np.quantile(log.time, SHARE))
     before, new = hold_back(log, cut, out / "old-data")
