@@ -246,9 +246,7 @@ def test_parts_of_an_experiment_are_asked_for_where_it_leaves_the_choice(
         commands._experiment(build_parser().parse_args(words), screen)
 
 
-def test_a_quick_form_is_asked_of_those_that_have_one(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_quick_form_is_asked_for(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     asked: dict[str, Any] = {}
 
     def run(log: Any, out: Path, *, quick: bool = False, **others: Any) -> dict[str, Any]:
@@ -262,9 +260,6 @@ def test_a_quick_form_is_asked_of_those_that_have_one(
         parsed = build_parser().parse_args([*words, "--quick"] if quick else words)
         commands._experiment(parsed, console()[0])
         assert asked == {"log": None, "out": tmp_path / "table1", "quick": quick}
-    words[1] = "copy"
-    with pytest.raises(ConfigError, match="--quick: the experiment copy has no such choice"):
-        commands._experiment(build_parser().parse_args([*words, "--quick"]), console()[0])
 
 
 def test_all_runs_what_is_asked_for_and_ends_with_what_failed(
@@ -287,6 +282,6 @@ def test_all_runs_what_is_asked_for_and_ends_with_what_failed(
     with pytest.raises(RunError, match="failed: copy, table5"):
         commands._experiment(build_parser().parse_args([*words, "--report-only"]), screen)
     assert asked["report_only"]
-    for refused in (["all", "--events", "9"], ["copy", "--only", "x"], ["copy", "--quick"]):
+    for refused in (["all", "--events", "9"], ["copy", "--only", "x"], ["copy", "--hour"]):
         with pytest.raises(ConfigError, match=f"{refused[1]}: the experiment {refused[0]} has no"):
             commands._experiment(build_parser().parse_args(["experiment", *refused]), screen)

@@ -256,7 +256,10 @@ def build_parser() -> argparse.ArgumentParser:
     )
     experiment.add_argument("--events", type=int, help="scale: how many (default 20 million)")
     experiment.add_argument(
-        "--quick", action="store_true", help="the small form of those that have one (all: of each)"
+        "--quick", action="store_true", help="a small and brief form (all: of each)"
+    )
+    experiment.add_argument(
+        "--hour", action="store_true", help="all: what 2 cores can do in an hour, with fewer seeds"
     )
     experiment.add_argument("--only", metavar="NAME,...", help="all: only these")
     experiment.add_argument(

@@ -366,7 +366,7 @@ _CHOICES: Final[dict[str, Callable[[str], Any]]] = {
 def _chosen_parts(arguments: argparse.Namespace) -> dict[str, Any]:
     """What was asked for of that which the experiment leaves to be chosen."""
     chosen: dict[str, Any] = {}
-    for option in ("towers", "distances", "run", "events", "quick", "only", "report_only"):
+    for option in ("towers", "distances", "run", "events", "quick", "hour", "only", "report_only"):
         value, shown = getattr(arguments, option), f"--{option.replace('_', '-')}"
         if value is None or value is False:
             continue
@@ -384,7 +384,7 @@ def _has_choice(name: str, option: str) -> bool:
     from tfhrnn.experiments.registry import load_experiment, takes
 
     if name == "all":
-        return option in ("quick", "only", "report_only")
+        return option in ("quick", "hour", "only", "report_only")
     return takes(load_experiment(name), option)
 
 

@@ -31,17 +31,14 @@ class Stage:
         return "the log"
 
     def load(self, name: str) -> Any:
-        def plain(log: Any, out: Path, *, seeds: int, jobs: int, say: Any) -> dict[str, Any]:
-            return self.note(name, log, out, seeds, jobs, False)
-
-        def quick(
+        def run(
             log: Any, out: Path, *, seeds: int, jobs: int, say: Any, quick: bool = False
         ) -> dict[str, Any]:
             return self.note(name, log, out, seeds, jobs, quick)
 
         if name == "copy":
-            return SimpleNamespace(run=plain, NEEDS_LOG=False, MOST_JOBS=1)
-        return SimpleNamespace(run=quick if name == "table5" else plain, SEEDS=5)
+            return SimpleNamespace(run=run, NEEDS_LOG=False, MOST_JOBS=1)
+        return SimpleNamespace(run=run, SEEDS=5)
 
     def note(self, name: str, *given: Any) -> dict[str, Any]:
         if name == self.fails:
@@ -79,13 +76,29 @@ def test_all_are_run_with_what_they_take_and_leave_a_result(stage: Stage, tmp_pa
         assert stored["rows"][0]["name"] == f"row of {name}" and f"row of {name}" in page
 
 
-def test_quick_goes_to_those_that_have_it_and_to_a_folder_of_its_own(
-    stage: Stage, tmp_path: Path
+def test_an_hour_is_of_those_that_say_what_they_do_in_it(
+    stage: Stage, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    found = run(stage, tmp_path, quick=True, seeds=1, only=["table5", "copy"])
+    def load(name: str) -> Any:
+        found = stage.load(name)
+        if name == "table5":
+            found.HOUR = {"seeds": 2, "quick": True}
+        return found
+
+    monkeypatch.setattr(everything, "load_experiment", load)
+    found = run(stage, tmp_path, hour=True)
+    assert stage.ran == [("table5", "the log", tmp_path / "table5", 2, 2, True)]
+    assert found["done"] == ["table5"] and found["missing"] == ["copy", "losses"]
+    stage.ran.clear()
+    run(stage, tmp_path, hour=True, seeds=7)  # what is asked for goes first
+    assert [ran[3] for ran in stage.ran] == [7]
+
+
+def test_quick_forms_have_a_folder_of_their_own_and_one_seed(stage: Stage, tmp_path: Path) -> None:
+    found = run(stage, tmp_path, quick=True, only=["table5", "copy"])
     assert stage.ran == [
         ("table5", "the log", tmp_path / "table5", 1, 2, True),
-        ("copy", None, tmp_path / "copy", 1, 1, False),
+        ("copy", None, tmp_path / "copy", 1, 1, True),
     ]
     assert found["missing"] == ["losses"]
     results = {file.name for file in (tmp_path / "quick").iterdir()}

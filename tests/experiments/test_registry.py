@@ -13,6 +13,7 @@ from tfhrnn.cli import build_parser
 from tfhrnn.experiments import registry
 from tfhrnn.experiments.registry import (
     experiment_names,
+    hour_of,
     jobs_of,
     load_experiment,
     needs_log,
@@ -25,7 +26,7 @@ from tfhrnn.experiments.registry import (
 def test_every_experiment_takes_what_all_of_them_are_given(name: str) -> None:
     parameters = inspect.signature(load_experiment(name).run).parameters
     assert list(parameters)[:2] == ["log", "out"]
-    assert {"seeds", "jobs", "say"} <= set(parameters)
+    assert {"seeds", "jobs", "say", "quick"} <= set(parameters)
     for extra in list(parameters)[5:]:
         assert parameters[extra].default is not inspect.Parameter.empty, extra
     asked = build_parser().parse_args(["experiment", name])
@@ -57,4 +58,8 @@ def test_what_an_experiment_says_of_itself() -> None:
     assert not needs_log(own) and jobs_of(own, 4) == 1 and seeds_of(own, None) == 5
     assert seeds_of(own, 2) == 2
     assert takes(plain, "quick") and not takes(plain, "towers")
+    assert hour_of(plain) is None
+    for name in experiment_names():
+        chosen = set(hour_of(load_experiment(name)) or ()) - {"seeds"}
+        assert all(takes(load_experiment(name), choice) for choice in chosen)
     assert jobs_of(load_experiment("update"), 2) == jobs_of(load_experiment("scale"), 2) == 1

@@ -64,6 +64,7 @@ ROWS: Final[dict[str, dict[str, object]]] = {
     "λ per item, statistics and factors": _BEST,
     "λ per item, both": {**_BEST, **_ALONE},
 }
+HOUR: Final = {"seeds": 1}
 QUICK_ROWS: Final = ("λ per item", "λ = 0.5")
 _USERS_AT_ONCE: Final = 64
 _TARGETS_AT_ONCE: Final = 256

@@ -29,6 +29,7 @@ from tfhrnn.experiments.results import Record, Task, gather, write_record
 from tfhrnn.layers.control import Control
 from tfhrnn.layers.towers import tower
 
+HOUR: Final = {"seeds": 1, "distances": (10,)}
 NEEDS_LOG: Final = False
 DISTANCES: Final = (10, 100, 1000)
 JUDGED: Final = 512  # sequences

@@ -19,11 +19,11 @@ from tfhrnn.errors import ConfigError, RunError, TfhrnnError
 from tfhrnn.evaluation.experiment_page import Section, write_experiments
 from tfhrnn.experiments.registry import (
     experiment_names,
+    hour_of,
     jobs_of,
     load_experiment,
     needs_log,
     seeds_of,
-    takes,
 )
 from tfhrnn.experiments.results import write_record
 
@@ -93,6 +93,7 @@ def run_everything(
     jobs: int,
     say: Callable[[str], None],
     quick: bool = False,
+    hour: bool = False,
     only: Sequence[str] | None = None,
     report_only: bool = False,
 ) -> dict[str, Any]:
@@ -105,7 +106,8 @@ def run_everything(
       seeds: how many; None for as many as an experiment wants.
       jobs: trainings side by side, where an experiment can take several.
       say: is told what happens.
-      quick: take the quick form of those that have one.
+      quick: take the quick form of each.
+      hour: those alone that take part in the hour, with their choices for it.
       only: these experiments; None for all.
       report_only: run nothing.
 
@@ -125,16 +127,20 @@ def run_everything(
     opened = cache(log)
     for name in () if report_only else [name for name in names if only is None or name in only]:
         experiment = load_experiment(name)
+        own = dict(hour_of(experiment) or {}) if hour else {}
+        if hour and not own:
+            continue
         say(f"--- {name}")
+        own_seeds = own.pop("seeds", None)
         try:
             run_experiment(
                 name,
                 out,
                 log=opened,
-                seeds=seeds,
+                seeds=own_seeds if seeds is None else seeds,
                 jobs=jobs_of(experiment, jobs),
                 say=say,
-                chosen={"quick": True} if quick and takes(experiment, "quick") else {},
+                chosen=own | ({"quick": True} if quick else {}),
                 results=results,
             )
         except TfhrnnError as error:

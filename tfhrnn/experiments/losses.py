@@ -29,6 +29,7 @@ OPTIONS: dict[str, str] = {
     "bpr_max": "negatives=1024,sampler=uniform,regularization=0",
     "gbce": "negatives=1024",
 }
+HOUR: Final = {"seeds": 1}
 QUICK_ROWS: Final = ("full_softmax", "sampled_softmax", "gbce")
 
 

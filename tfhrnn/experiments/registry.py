@@ -1,9 +1,10 @@
 """Which experiments there are: every module of this package that has a function `run`.
 
-`run(log, out, *, seeds, jobs, say, ...)` returns `rows` and `protocol`. What else it takes by name
-is a choice that the command line may hand on (`towers`, `quick`, ...). A module may say
-`NEEDS_LOG = False`, `SEEDS` where it wants others than 3, and `MOST_JOBS = 1` where it measures
-seconds or memory, or where its trainings follow on each other.
+`run(log, out, *, seeds, jobs, say, quick, ...)` returns `rows` and `protocol`. What else it takes
+by name is a choice that the command line may hand on (`towers`, `distances`, ...). A module may
+say `NEEDS_LOG = False`, `SEEDS` where it wants others than 3, `MOST_JOBS = 1` where it measures
+seconds or memory, or where its trainings follow on each other, and `HOUR`, the choices (`seeds`
+among them) by which it takes part where all is to be done in an hour.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ from __future__ import annotations
 import importlib
 import inspect
 import re
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Final
 
@@ -45,6 +47,12 @@ def seeds_of(experiment: Any, seeds: int | None) -> int:
     """How many seeds, where none may have been stated."""
     own: int = getattr(experiment, "SEEDS", 3)
     return own if seeds is None else seeds
+
+
+def hour_of(experiment: Any) -> Mapping[str, Any] | None:
+    """An experiment's choices for the hour, None where it takes no part in it."""
+    found: Mapping[str, Any] | None = getattr(experiment, "HOUR", None)
+    return found
 
 
 def takes(experiment: Any, choice: str) -> bool:

@@ -37,6 +37,7 @@ from tfhrnn.quickstart import peak_memory_mb
 from tfhrnn.startup import start_worker
 from tfhrnn.training import build_model, build_optimizer, build_windows, create_variables
 
+HOUR: Final = {"seeds": 1}
 NEEDS_LOG: Final = False
 MOST_JOBS: Final = 1  # seconds and memory are measured
 SEEDS: Final = 1  # updates are alike

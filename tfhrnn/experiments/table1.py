@@ -41,6 +41,7 @@ from tfhrnn.experiments.session_bounds import contexts, is_first, without_levels
 from tfhrnn.experiments.simulated import Row, parts_by_number, run_rows
 from tfhrnn.training import build_model, build_optimizer, build_windows, create_variables
 
+HOUR: Final = {"seeds": 3}
 NEEDS_LOG: Final = False
 MOST_JOBS: Final = 1
 TARGETS: Final = "the first item of each session of a test sequence, the first session's included"

@@ -50,6 +50,7 @@ ROWS: Final[dict[str, tuple[str, dict[str, object]]]] = {
     FAKED: ("hrnn", {**FEEDBACK, "first_item_features": True}),
     "best": ("best", {}),
 }
+HOUR: Final = {"seeds": 1}
 QUICK_ROWS: Final = ("RNN", "HRNN-meta")
 QUICK_FM: Final[dict[str, Any]] = {"rank": 8, "epochs": 15}
 PAPER: Final = {

@@ -38,6 +38,7 @@ from tfhrnn.experiments.bet_bounds import KNOWN, Known, bet_contexts, bet_joint
 from tfhrnn.experiments.bounds import best_predictor
 from tfhrnn.experiments.simulated import Row, parts_by_number, run_rows
 
+HOUR: Final = {"seeds": 1}
 NEEDS_LOG: Final = False
 MOST_JOBS: Final = 1
 TARGETS: Final = "every bet of a test sequence, the first included"

@@ -74,6 +74,7 @@ ROWS: Final[dict[str, dict[str, object]]] = {
     "HRNN with feedback encoding": {"feedback": True},
 }
 
+HOUR: Final = {"seeds": 5}
 QUICK_ROWS: Final = ("RNN without feedback encoding", "RNN with feedback encoding")
 
 

@@ -44,6 +44,7 @@ from tfhrnn.experiments.results import Record, Task, gather, write_record
 from tfhrnn.experiments.runs import QUICK, read_record
 from tfhrnn.recommender import HRNNRecommender
 
+HOUR: Final = {"seeds": 1}
 K: Final = 5
 META: Final = "HRNN-meta"
 MODELS: Final = {META: "hrnn-metadata", "best": "best"}

@@ -31,6 +31,7 @@ VARIANTS: dict[str, dict[str, object]] = {
     "gru, two layers, 20 epochs (best)": {},
     "best, trained on the validation users too": {"train_on_validation": True},
 }
+HOUR: Final = {"seeds": 1, "levels_only": True}
 QUICK_ROWS: Final = ("gru", "gru, without levels", "transformer")
 
 
@@ -51,11 +52,15 @@ def run(
     jobs: int = 1,
     say: Callable[[str], None] = print,
     quick: bool = False,
+    levels_only: bool = False,
 ) -> dict[str, Any]:
-    """The table of towers; see `tfhrnn.experiments.runs.run_all`."""
+    """The table of towers, or its first row a tower; see `tfhrnn.experiments.runs.run_all`."""
+    rows = (
+        {name: preset("best", own) for name, own in SETTINGS.items()} if levels_only else configs()
+    )
     return run_all(
         log,
-        configs(),
+        rows,
         out,
         seeds=seeds,
         jobs=jobs,
