@@ -7,7 +7,13 @@ import polars as pl
 import pytest
 
 from tfhrnn.errors import DataError
-from tfhrnn.evaluation.comparison import compare, intervals, mean_figures, target_values
+from tfhrnn.evaluation.comparison import (
+    averaged_by_users,
+    compare,
+    intervals,
+    mean_figures,
+    target_values,
+)
 from tfhrnn.evaluation.evaluate import figures
 from tfhrnn.evaluation.statistics import bootstrap_interval
 
@@ -38,6 +44,15 @@ def test_values_average_to_the_figures() -> None:
         "mrr_at_5": pytest.approx(found["mrr"]),
     }
     assert set(target_values(rows.drop("log_p"), 5)) == {"hit_rate", "ndcg", "mrr"}
+
+
+def test_over_users_a_user_of_many_targets_counts_as_one_of_few() -> None:
+    rows = pl.DataFrame(
+        {"user": [4, 4, 4, 9], "log_p": np.log([0.5, 0.5, 0.5, 0.125]), "rank": [0, 0, 0, 20]}
+    )
+    found = averaged_by_users(rows)
+    assert found["perplexity"] == pytest.approx(4)  # the geometric mean of 2 and 8
+    assert found["hit_rate"] == found["ndcg"] == found["mrr"] == 0.5
 
 
 def test_intervals_hold_their_figures_and_perplexity_is_no_mean() -> None:

@@ -34,6 +34,7 @@ def test_every_group_has_a_row_and_every_model_a_column() -> None:
                 "mrr": [0.11111, 0.12],
             }
         },
+        "averaged_by_users": {"best": {"perplexity": 140.05, "hit_rate": 0.3}},
         "by_level": {
             "popularity": [level, start],
             "best": [{"level": 0, "targets": 15_033, "perplexity": 101.0}, level],
@@ -57,6 +58,7 @@ def test_every_group_has_a_row_and_every_model_a_column() -> None:
     rows = shown(print_details, record)
     for row in (
         ["best", "147.2–159.0", "0.2700–0.2900", "0.1000–0.2000", "0.1111–0.1200"],
+        ["best", "140.1", "0.3000", "", ""],
         ["1: from 1 h", "2,446", "813.0", "813.0"],
         ["2: start", "188", "379.6", ""],
         ["0: from 0 s", "15,033", "", "101.0"],

@@ -12,7 +12,7 @@ import numpy.typing as npt
 import polars as pl
 
 from tfhrnn.errors import DataError
-from tfhrnn.evaluation.metrics import rank_values
+from tfhrnn.evaluation.metrics import rank_values, user_weights
 from tfhrnn.evaluation.statistics import (
     LEVEL,
     SAMPLES,
@@ -52,12 +52,27 @@ def intervals(judged: pl.DataFrame, k: int = 10, *, seed: int = 0) -> dict[str, 
     return {name: [interval.low, interval.high] for name, interval in found.items()}
 
 
+def averaged_by_users(judged: pl.DataFrame, k: int = 10) -> dict[str, float]:
+    """The figures as means over users, each one's targets averaged first: all count alike."""
+    return _means(judged, k, user_weights(judged["user"].to_numpy()))
+
+
 def mean_figures(judged: pl.DataFrame, k: int = 10) -> dict[str, float]:
     """The figures alone, named as rows of experiments name them."""
-    means = {name: float(values.mean()) for name, values in target_values(judged, k).items()}
+    means = _means(judged, k)
+    return {name if name == "perplexity" else f"{name}_at_{k}": v for name, v in means.items()}
+
+
+def _means(
+    judged: pl.DataFrame, k: int, weight: npt.NDArray[np.float64] | None = None
+) -> dict[str, float]:
+    means = {
+        name: float(np.average(values, weights=weight))
+        for name, values in target_values(judged, k).items()
+    }
     if "perplexity" in means:
         means["perplexity"] = float(np.exp(means["perplexity"]))
-    return {name if name == "perplexity" else f"{name}_at_{k}": v for name, v in means.items()}
+    return means
 
 
 def compare(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 from rich.console import Console
 from rich.table import Table
@@ -11,7 +11,7 @@ from rich.table import Table
 from tfhrnn.data.sessions import describe_seconds
 from tfhrnn.evaluation.result_table import print_wide
 
-_INTERVALS = {
+_FIGURES = {
     "perplexity": ("perplexity", ".1f"),
     "hit_rate": ("HR@{}", ".4f"),
     "ndcg": ("NDCG@{}", ".4f"),
@@ -25,37 +25,63 @@ _EXPOSURE = {
 }
 
 
-def print_details(result: dict[str, Any], console: Console) -> None:
-    """Intervals, perplexity by level and by position, and what lists show, where a result has it.
+class Details(NamedTuple):
+    """One table beside the main one.
+
+    Attributes:
+      title: what it shows.
+      columns: headings; the first is of the rows' names.
+      rows: cells, as they are shown.
+    """
+
+    title: str
+    columns: list[str]
+    rows: list[list[str]]
+
+
+def details(result: Mapping[str, Any]) -> list[Details]:
+    """Intervals, means over users, perplexity by level and position, and what lists show.
 
     Args:
-      result: of `evaluate_run`, of this version or an earlier one.
-      console: where to.
+      result: of `evaluate_run`, of this version or an earlier one; what it lacks is left out.
     """
-    k = result["protocol"]["k"]
+    k, found = result["protocol"].get("k", 10), []
     if "intervals" in result:
         shown = {
             name: {
-                figure: "{}–{}".format(*(format(end, _INTERVALS[figure][1]) for end in ends))
-                for figure, ends in found.items()
+                figure: "{}–{}".format(*(format(end, _FIGURES[figure][1]) for end in ends))
+                for figure, ends in own.items()
             }
-            for name, found in result["intervals"].items()
+            for name, own in result["intervals"].items()
         }
-        titles = {figure: title.format(k) for figure, (title, _) in _INTERVALS.items()}
-        print_wide(_table("95 % intervals, users drawn", titles, shown), console)
+        found.append(_by_model("95 % intervals, users drawn", _titles(_FIGURES, k), shown))
+    for key, title, figures in (
+        ("averaged_by_users", "means over users, each user's targets averaged first", _FIGURES),
+        ("exposure", f"what the first {k} show of the catalogue", _EXPOSURE),
+    ):
+        if key in result:
+            shown = {
+                name: {figure: format(own[figure], figures[figure][1]) for figure in own}
+                for name, own in result[key].items()
+            }
+            found.append(_by_model(title, _titles(figures, k), shown))
     if "by_level" in result:
-        print_wide(
-            _perplexities("level", result["by_level"], _level(result["thresholds"])), console
-        )
+        naming = _level(result.get("thresholds"))
+        found.append(_perplexities("level", result["by_level"], naming))
     if "by_position" in result:
-        print_wide(_perplexities("events before", result["by_position"], _position), console)
-    if "exposure" in result:
-        shown = {
-            name: {figure: format(found[figure], _EXPOSURE[figure][1]) for figure in found}
-            for name, found in result["exposure"].items()
-        }
-        titles = {figure: title for figure, (title, _) in _EXPOSURE.items()}
-        print_wide(_table(f"what the first {k} show of the catalogue", titles, shown), console)
+        found.append(_perplexities("events before", result["by_position"], _position))
+    return found
+
+
+def print_details(result: Mapping[str, Any], console: Console) -> None:
+    """Prints `details`."""
+    for one in details(result):
+        table = Table(title=one.title)
+        for at, heading in enumerate(one.columns):
+            table.add_column(heading, justify="right" if at else "left", no_wrap=at > 0)
+        for row in one.rows:
+            table.add_row(*row)
+        print_wide(table, console)
 
 
 def print_comparison(found: dict[str, Any], console: Console) -> None:
@@ -98,40 +124,39 @@ def _with_interval(values: Sequence[float], digits: str) -> str:
     return f"{value} ({low}–{high})"
 
 
-def _table(title: str, titles: Mapping[str, str], rows: Mapping[str, Mapping[str, str]]) -> Table:
+def _titles(figures: Mapping[str, tuple[str, str]], k: int) -> dict[str, str]:
+    return {figure: title.format(k) for figure, (title, _) in figures.items()}
+
+
+def _by_model(
+    title: str, titles: Mapping[str, str], rows: Mapping[str, Mapping[str, str]]
+) -> Details:
     """A row a model, a column a figure."""
-    table = Table(title=title)
-    table.add_column("model")
-    for heading in titles.values():
-        table.add_column(heading, justify="right", no_wrap=True)
-    for name, row in rows.items():
-        table.add_row(name, *(row.get(figure, "") for figure in titles))
-    return table
+    cells = [[name, *(row.get(figure, "") for figure in titles)] for name, row in rows.items()]
+    return Details(title, ["model", *titles.values()], cells)
 
 
-def _perplexities(title: str, found: Mapping[str, Sequence[dict[str, Any]]], name: Any) -> Table:
+def _perplexities(title: str, found: Mapping[str, Sequence[dict[str, Any]]], name: Any) -> Details:
     """A row a group of targets, a column a model."""
-    table = Table(title=f"perplexity by {title}")
-    table.add_column(title)
-    table.add_column("targets", justify="right")
-    for model in found:
-        table.add_column(model, justify="right")
     groups = [name(row) for rows in found.values() for row in rows]
     by_group = {model: {name(row): row for row in rows} for model, rows in found.items()}
+    cells = []
     for group in dict.fromkeys(groups):
         rows = [own.get(group) for own in by_group.values()]
         targets = next(row["targets"] for row in rows if row is not None)
         shown = ["" if row is None else f"{row['perplexity']:.1f}" for row in rows]
-        table.add_row(group, f"{targets:,}", *shown)
-    return table
+        cells.append([group, f"{targets:,}", *shown])
+    return Details(f"perplexity by {title}", [title, "targets", *found], cells)
 
 
-def _level(thresholds: Sequence[int]) -> Any:
+def _level(thresholds: Sequence[int] | None) -> Any:
     """What to call a record's level: the gap it begins at, or the start."""
-    begins = [0, *thresholds]
+    begins = None if thresholds is None else [0, *thresholds]
 
     def name(row: dict[str, Any]) -> str:
         level = int(row["level"])
+        if begins is None:
+            return str(level)
         if level >= len(begins):
             return f"{level}: start"
         return f"{level}: from {describe_seconds(begins[level])}"

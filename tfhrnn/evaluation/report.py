@@ -28,6 +28,7 @@ from tfhrnn.data.files import whole_file
 from tfhrnn.data.gap_plot import plot_gap_histogram
 from tfhrnn.data.sessions import describe_seconds
 from tfhrnn.evaluation.canvas import png
+from tfhrnn.evaluation.detail_tables import details
 from tfhrnn.evaluation.plots import level_name, plot_by_level, plot_learning, plot_sweep
 
 _RATES: Final = {"hit_rate_at_10": "HR@10", "ndcg_at_10": "NDCG@10", "mrr_at_10": "MRR@10"}
@@ -44,6 +45,7 @@ _OPTIONAL: Final = (  # what the template asks for, and a result may lack
     "test_targets",
     "versions",
 )
+_SHOWN_ELSEWHERE: Final = ("perplexity by level",)
 _LEVEL_RATES: Final = {"hit_rate": "HR@10", "ndcg": "NDCG@10", "mrr": "MRR@10"}
 
 
@@ -112,6 +114,7 @@ def _render(
         level_rates=list(_LEVEL_RATES.values()),
         pictures=_pictures(result, metrics, gaps, thresholds),
         commands=_commands(result),
+        details=[one for one in details(result) if one.title not in _SHOWN_ELSEWHERE],
         settings={name: part for name, part in config.items() if isinstance(part, Mapping)},
         summary=summary,
     )

@@ -16,7 +16,7 @@ from tfhrnn.data.event_log import EventLog
 from tfhrnn.data.facts import item_counts
 from tfhrnn.data.split import Part
 from tfhrnn.errors import RunError
-from tfhrnn.evaluation.comparison import intervals
+from tfhrnn.evaluation.comparison import averaged_by_users, intervals
 from tfhrnn.evaluation.evaluate import (
     after_first,
     figures,
@@ -75,9 +75,9 @@ def evaluate_run(
 
     Returns:
       Plain values: dataset, protocol with its hash, and for `popularity` and the run's own key the
-      perplexity, HR, NDCG and MRR at 10 with their intervals, the same by level and by position in
-      the history, the gap sweep of one user and over all test users, and how it was trained. With
-      `lists`, `exposure` says what they show of the catalogue. Where first targets are leaked
+      perplexity, HR, NDCG and MRR at 10 with their intervals, the same averaged by users, by
+      level and by position in the history, the gap sweep of one user and over all test users,
+      and how it was trained. With `lists`, `exposure` says what they show of the catalogue. Where first targets are leaked
       (`first_item_features`), `leaked_first_targets` says how many there are and what the
       perplexity of the others is.
 
@@ -121,6 +121,9 @@ def evaluate_run(
         },
         **({"leaked_first_targets": _leaked(judged)} if config.model.first_item_features else {}),
         "intervals": {name: intervals(rows, protocol.k) for name, rows in judged.items()},
+        "averaged_by_users": {
+            name: averaged_by_users(rows, protocol.k) for name, rows in judged.items()
+        },
         "by_position": {
             name: figures_by_position(rows, protocol.k) for name, rows in judged.items()
         },
