@@ -77,7 +77,8 @@ def evaluate_run(
       Plain values: dataset, protocol with its hash, and for `popularity` and the run's own key the
       perplexity, HR, NDCG and MRR at 10 with their intervals, the same averaged by users, by
       level and by position in the history, the gap sweep of one user and over all test users,
-      and how it was trained. With `lists`, `exposure` says what they show of the catalogue. Where first targets are leaked
+      and how it was trained. With `lists`, `exposure` says what they show of the catalogue.
+      Where first targets are leaked
       (`first_item_features`), `leaked_first_targets` says how many there are and what the
       perplexity of the others is.
 
