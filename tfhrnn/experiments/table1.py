@@ -87,7 +87,7 @@ class Size(NamedTuple):
     published_epochs: int = 8
     batch: int = 32
     window: int = 32
-    rounds: int = 9
+    rounds: int = 15
 
 
 QUICK: Final = Size(400, 50, 1000, epochs=16, published_epochs=4, batch=16, window=16, rounds=3)
