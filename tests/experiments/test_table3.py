@@ -30,11 +30,11 @@ def test_the_six_rows_of_the_paper_are_there_and_two_more() -> None:
     assert set(PAPER) <= names
 
 
-def test_recurrent_rows_differ_in_feedback_and_levels_alone() -> None:
+def test_recurrent_rows_differ_in_feedback_and_in_hearing_gaps_alone() -> None:
     bare, rnn, hrnn = configs().values()
     assert (bare.model.feedback, bare.model.levels) == (False, False)
     assert rnn.model == dataclasses.replace(bare.model, feedback=True)
-    assert hrnn.model == dataclasses.replace(rnn.model, levels=True)
+    assert hrnn.model == dataclasses.replace(rnn.model, levels=True, gap_inputs=True)
     assert bare.training == rnn.training == hrnn.training
     assert bare.training.watched == "rmse" and not bare.model.reads_feedback
 
@@ -42,7 +42,7 @@ def test_recurrent_rows_differ_in_feedback_and_levels_alone() -> None:
 def small(monkeypatch: pytest.MonkeyPatch) -> None:
     """Rows that are trained in a moment."""
     rows = {name: config.with_settings(SMALL) for name, config in list(configs().items())[1:2]}
-    monkeypatch.setattr(table3, "configs", lambda: rows)
+    monkeypatch.setattr(table3, "configs", lambda **_: rows)
     monkeypatch.setattr(table3, "CERTAIN", {"Rolling average": RollingAverage})
     few = partial(
         RatingFM,

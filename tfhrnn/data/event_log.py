@@ -169,9 +169,7 @@ class EventLog:
         try:
             names = (*ARRAYS, EVENT_TYPE) if meta.get("event_types") else ARRAYS
             # Still read from the disk as needed; slices of the subclass cost ten times a view's.
-            arrays = {
-                n: np.asarray(np.load(directory / f"{n}.npy", mmap_mode="r")) for n in names
-            }
+            arrays = {n: np.asarray(np.load(directory / f"{n}.npy", mmap_mode="r")) for n in names}
             users = pl.read_parquet(directory / "users.parquet")
             items = pl.read_parquet(directory / "items.parquet")
         except (OSError, ValueError, EOFError, pl.exceptions.PolarsError) as error:
