@@ -4,17 +4,18 @@ Every refusal from below ends here, as the one place that turns errors into repl
 """
 
 import logging
-from collections.abc import Mapping
 
 import orjson
 
-from serving.errors import ApiError, Code, Reply, invalid, reply_to
-from serving.examples import check_examples, refusal
+from serving.classify_regress import judge, judged_by
+from serving.errors import ApiError, Code, Reply, reply_to
+from serving.examples import serialised_examples
 from serving.json_reader import read_object
 from serving.metadata import metadata_body
+from serving.models import Models
 from serving.predict import predict, signature_key
 from serving.routes import Route, VersionOverflow, route_of
-from serving.versions import ServedModel, VersionStatus, not_found
+from serving.versions import VersionStatus
 
 _log = logging.getLogger(__name__)
 
@@ -22,7 +23,7 @@ _log = logging.getLogger(__name__)
 class RestApi:
     """Answers for a set of models, by their names."""
 
-    def __init__(self, models: Mapping[str, ServedModel]) -> None:
+    def __init__(self, models: Models) -> None:
         self._models = models
 
     def answer(self, method: str, path: str, body: bytes) -> Reply:
@@ -48,26 +49,18 @@ class RestApi:
         if route.verb == "status":
             return self._status(route)
         if route.verb == "metadata":
-            model = self._model(route)
-            with model.using(route.version) as (number, bundle):
+            model = self._models.find(route.model, route.version, route.label)
+            with model.using(route.version, route.label) as (number, bundle):
                 return metadata_body(model.name, number, bundle.metadata)
         # The body is read before the model is looked up, and the signature before the values.
         request = read_object(body)
         key = signature_key(request)
-        if route.verb != "predict":
-            check_examples(request)
-        with self._model(route).using(route.version) as (_, bundle):
-            signature = bundle.signature(key)
+        examples = serialised_examples(request) if route.verb != "predict" else []
+        model = self._models.find(route.model, route.version, route.label)
+        with model.using(route.version, route.label) as (_, bundle):
             if route.verb != "predict":
-                raise refusal(route.verb, signature)
-            return predict(request, bundle, signature)
-
-    def _model(self, route: Route) -> ServedModel:
-        if route.label is not None:
-            raise invalid(f"Unrecognized servable version label: {route.label}")
-        if route.model not in self._models:
-            raise not_found(route.model, route.version)
-        return self._models[route.model]
+                return judge(route.verb, examples, bundle, judged_by(route.verb, bundle, key))
+            return predict(request, bundle, bundle.signature(key))
 
     def _status(self, route: Route) -> bytes:
         """The states of a model's versions; a label in the path makes no difference."""

@@ -1,57 +1,20 @@
-"""Starting and stopping: the folder watcher, the socket, and uvicorn around the application."""
+"""Starting and stopping: the socket, and uvicorn around the application."""
 
-import logging
 import socket
 import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from types import TracebackType
 
 import uvicorn
 
 from serving.app import MAX_BODY_BYTES, RestApp
+from serving.model_config import ModelConfig
+from serving.models import Models
 from serving.rest_api import RestApi
-from serving.versions import ServedModel
 
-_log = logging.getLogger(__name__)
 _GRACE_SECONDS = 30
-
-
-class Watcher:
-    """Polls a model's base path in a thread of its own for as long as its `with` block runs.
-
-    Leaving the block unloads the model.
-    """
-
-    def __init__(self, model: ServedModel, poll_seconds: float) -> None:
-        self._model = model
-        self._poll_seconds = poll_seconds
-        self._stopped = threading.Event()
-        self._thread = threading.Thread(target=self._watch, name=f"watch {model.name}", daemon=True)
-
-    def __enter__(self) -> "Watcher":
-        self._thread.start()
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self._stopped.set()
-        self._thread.join()
-        self._model.close()
-
-    def _watch(self) -> None:
-        while not self._stopped.is_set():
-            try:
-                self._model.poll()
-            except Exception:
-                _log.exception("cannot poll %s", self._model.base_path)
-            self._stopped.wait(self._poll_seconds)
 
 
 def bound_socket(host: str, port: int) -> socket.socket:
@@ -79,9 +42,9 @@ def url_of(bound: socket.socket) -> str:
     return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
 
 
-def http_server(model: ServedModel, *, max_body_bytes: int = MAX_BODY_BYTES) -> uvicorn.Server:
-    """An HTTP server for one model, to be run on sockets already bound."""
-    app = RestApp(RestApi({model.name: model}), max_body_bytes=max_body_bytes)
+def http_server(models: Models, *, max_body_bytes: int = MAX_BODY_BYTES) -> uvicorn.Server:
+    """An HTTP server for models, to be run on sockets already bound."""
+    app = RestApp(RestApi(models), max_body_bytes=max_body_bytes)
     config = uvicorn.Config(
         app,
         http="h11",
@@ -128,27 +91,30 @@ def running(
       OSError: the port is taken.
       TimeoutError: no version became available in time; the message tells why, if it is known.
     """
-    model = ServedModel(name, Path(base_path))
-    with bound_socket(host, port) as bound, Watcher(model, poll_seconds):
-        if not model.await_available(timeout_seconds):
-            raise TimeoutError(_why_unavailable(model, timeout_seconds))
-        server = http_server(model, max_body_bytes=max_body_bytes)
-        thread = threading.Thread(
-            target=server.run, kwargs={"sockets": [bound]}, name=f"serve {name}", daemon=True
-        )
-        thread.start()
-        try:
-            while not server.started and thread.is_alive():
-                time.sleep(0.01)
+    models = Models([ModelConfig(name, Path(base_path))], poll_seconds=poll_seconds)
+    with bound_socket(host, port) as bound, models.watched():
+        if not models.await_available(timeout_seconds):
+            raise TimeoutError(
+                f"not available after {timeout_seconds:g} seconds: {models.why_unavailable()}"
+            )
+        with serving_on(bound, models, max_body_bytes=max_body_bytes):
             yield url_of(bound)
-        finally:
-            server.should_exit = True
-            thread.join()
 
 
-def _why_unavailable(model: ServedModel, timeout_seconds: float) -> str:
-    errors = [f"version {s.number}: {s.error}" for s in model.statuses() if s.error is not None]
-    return (
-        f"no version of {model.name} under {model.base_path} was available after "
-        f"{timeout_seconds:g} seconds ({'; '.join(errors) or 'no version was found'})"
+@contextmanager
+def serving_on(
+    bound: socket.socket, models: Models, *, max_body_bytes: int = MAX_BODY_BYTES
+) -> Iterator[None]:
+    """Answers for models on a socket, in a thread, for as long as the `with` block runs."""
+    server = http_server(models, max_body_bytes=max_body_bytes)
+    thread = threading.Thread(
+        target=server.run, kwargs={"sockets": [bound]}, name="serve", daemon=True
     )
+    thread.start()
+    try:
+        while not server.started and thread.is_alive():
+            time.sleep(0.01)
+        yield
+    finally:
+        server.should_exit = True
+        thread.join()

@@ -8,6 +8,7 @@ import pytest
 
 from serving.app import RestApp
 from serving.errors import Reply
+from serving.models import Models
 from serving.rest_api import RestApi
 
 
@@ -15,7 +16,7 @@ class Mirror(RestApi):
     """Answers with what it was asked."""
 
     def __init__(self) -> None:
-        super().__init__({})
+        super().__init__(Models([]))
 
     def answer(self, method: str, path: str, body: bytes) -> Reply:
         return Reply(200, json.dumps([method, path, body.decode()]).encode())
