@@ -11,9 +11,9 @@ import threading
 from collections.abc import Sequence
 from types import FrameType
 
-from serving.flags import WHAT_THIS_IS, model_configs, parse
-from serving.models import Models, following
-from serving.server import bound_socket, http_server, url_of
+from serving.flags import WHAT_THIS_IS, model_configs, parse, server_options
+from serving.models import following
+from serving.server import bound_socket, http_server, served_models, url_of
 from serving.text_proto import ConfigError
 
 
@@ -24,7 +24,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s")
     print(WHAT_THIS_IS, flush=True)
     try:
-        configs = model_configs(flags)
+        configs, options = model_configs(flags), server_options(flags)
     except ConfigError as error:
         print(error, file=sys.stderr)
         return 2
@@ -46,8 +46,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         stopped.set()
         server.should_exit = True
 
-    models = Models(configs, poll_seconds=flags.file_system_poll_wait_seconds)
-    server = http_server(models, max_body_bytes=flags.rest_api_max_body_bytes)
+    models = served_models(configs, flags.file_system_poll_wait_seconds, options.limits)
+    server = http_server(models, options, drain_seconds=flags.drain_seconds)
     # uvicorn stops on both signals by itself, then sends them on to these.
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, stop)

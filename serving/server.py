@@ -1,20 +1,67 @@
 """Starting and stopping: the socket, and uvicorn around the application."""
 
+import signal
 import socket
 import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from types import FrameType
 
 import uvicorn
 
-from serving.app import MAX_BODY_BYTES, RestApp
+from serving.app import Options, RestApp
+from serving.bundle import SavedModelBundle
+from serving.http_protocol import LimitedProtocol
+from serving.limits import Limits
+from serving.metrics import Metrics
 from serving.model_config import ModelConfig
 from serving.models import Models
+from serving.probes import Probes
 from serving.rest_api import RestApi
 
 _GRACE_SECONDS = 30
+_BACKLOG = 2048
+
+
+class Server(uvicorn.Server):
+    """uvicorn's server, which finishes what it has begun before it stops.
+
+    On SIGTERM it first says that it is not ready any more, goes on answering for a while, so that
+    whoever sends requests here can notice, and then takes no more. On SIGINT, or a second SIGTERM,
+    it skips the while. Requests in flight are answered either way.
+
+    Args:
+      config: uvicorn's.
+      app: what is served.
+      probes: what is told of the stop.
+      drain_seconds: how long the while is.
+    """
+
+    def __init__(
+        self, config: uvicorn.Config, app: RestApp, probes: Probes, drain_seconds: float
+    ) -> None:
+        super().__init__(config)
+        self._app = app
+        self._probes = probes
+        self._drain_seconds = drain_seconds
+
+    def run(self, sockets: list[socket.socket] | None = None) -> None:
+        """Serves until it is told to stop."""
+        with self._app:
+            super().run(sockets)
+
+    def handle_exit(self, sig: int, frame: FrameType | None) -> None:
+        """Takes a signal."""
+        if sig != signal.SIGTERM or self._probes.is_stopping or not self._drain_seconds:
+            self._probes.is_stopping = True
+            super().handle_exit(sig, frame)
+            return
+        self._probes.is_stopping = True
+        timer = threading.Timer(self._drain_seconds, super().handle_exit, (sig, frame))
+        timer.daemon = True
+        timer.start()
 
 
 def bound_socket(host: str, port: int) -> socket.socket:
@@ -42,21 +89,25 @@ def url_of(bound: socket.socket) -> str:
     return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
 
 
-def http_server(models: Models, *, max_body_bytes: int = MAX_BODY_BYTES) -> uvicorn.Server:
+def http_server(
+    models: Models, options: Options | None = None, *, drain_seconds: float = 0.0
+) -> Server:
     """An HTTP server for models, to be run on sockets already bound."""
-    app = RestApp(RestApi(models), max_body_bytes=max_body_bytes)
+    metrics, probes = Metrics(), Probes(models)
+    app = RestApp(RestApi(models, metrics), probes, metrics, options)
     config = uvicorn.Config(
         app,
-        http="h11",
+        http=LimitedProtocol,
         ws="none",
         lifespan="off",
         access_log=False,
         log_config=None,
         log_level="warning",
         server_header=False,
+        backlog=_BACKLOG,
         timeout_graceful_shutdown=_GRACE_SECONDS,
     )
-    return uvicorn.Server(config)
+    return Server(config, app, probes, drain_seconds)
 
 
 @contextmanager
@@ -68,7 +119,7 @@ def running(
     host: str = "127.0.0.1",
     poll_seconds: float = 1.0,
     timeout_seconds: float = 120.0,
-    max_body_bytes: int = MAX_BODY_BYTES,
+    options: Options | None = None,
 ) -> Iterator[str]:
     """Serves a model from this process for as long as the `with` block runs.
 
@@ -82,7 +133,7 @@ def running(
       host: the address to listen on.
       poll_seconds: how often the base path is looked at for a new version.
       timeout_seconds: how long to wait for the first version to be available.
-      max_body_bytes: the longest request body taken.
+      options: limits, batching, metrics and log.
 
     Yields:
       The start of every URL, such as `http://127.0.0.1:41234`, once the model is available.
@@ -91,22 +142,32 @@ def running(
       OSError: the port is taken.
       TimeoutError: no version became available in time; the message tells why, if it is known.
     """
-    models = Models([ModelConfig(name, Path(base_path))], poll_seconds=poll_seconds)
+    limits = (options or Options()).limits
+    models = served_models([ModelConfig(name, Path(base_path))], poll_seconds, limits)
     with bound_socket(host, port) as bound, models.watched():
         if not models.await_available(timeout_seconds):
             raise TimeoutError(
                 f"not available after {timeout_seconds:g} seconds: {models.why_unavailable()}"
             )
-        with serving_on(bound, models, max_body_bytes=max_body_bytes):
+        with serving_on(bound, models, options):
             yield url_of(bound)
+
+
+def served_models(configs: list[ModelConfig], poll_seconds: float, limits: Limits) -> Models:
+    """Models whose graphs are given up after the time that a request has."""
+    return Models(
+        configs,
+        poll_seconds=poll_seconds,
+        load=lambda folder: SavedModelBundle(folder, timeout_seconds=limits.timeout_seconds),
+    )
 
 
 @contextmanager
 def serving_on(
-    bound: socket.socket, models: Models, *, max_body_bytes: int = MAX_BODY_BYTES
+    bound: socket.socket, models: Models, options: Options | None = None
 ) -> Iterator[None]:
     """Answers for models on a socket, in a thread, for as long as the `with` block runs."""
-    server = http_server(models, max_body_bytes=max_body_bytes)
+    server = http_server(models, options)
     thread = threading.Thread(
         target=server.run, kwargs={"sockets": [bound]}, name="serve", daemon=True
     )

@@ -205,7 +205,7 @@ def test_a_failure_nobody_foresaw_is_a_500(caplog: pytest.LogCaptureFixture) -> 
 
     reply = RestApi(Broken([])).answer("GET", "/v1/models/m", b"")
     assert (reply.status, json.loads(reply.body)) == (500, {"error": "RuntimeError: a bug"})
-    assert "GET /v1/models/m failed" in caplog.text
+    assert "a request failed: model '', verb ''" in caplog.text
 
 
 @pytest.mark.parametrize(
