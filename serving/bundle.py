@@ -17,6 +17,7 @@ import numpy as np
 from serving.dtypes import Array, Dtype
 from serving.errors import ApiError, Code, invalid
 from serving.metadata import Metadata, signature_defs
+from serving.warm_up import warm_up
 
 if TYPE_CHECKING:
     import tensorflow as tf
@@ -78,6 +79,7 @@ class SavedModelBundle:
                 key: _signature(definition) for key, definition in meta_graph.signature_def.items()
             }
             self._session = _session(meta_graph, folder)
+            self._warm_up(folder)
         except tf.errors.OpError as error:
             raise _told(error) from None
         except (ValueError, TypeError, KeyError) as error:
@@ -108,9 +110,11 @@ class SavedModelBundle:
         missing = signature.inputs.keys() - arrays.keys()
         if missing:
             raise invalid(f"input size does not match signature: missing {sorted(missing)}")
-        call = self._callable(signature)
+        key = (tuple(signature.feeds.items()), tuple(signature.fetches.values()))
+        if key not in self._callables:
+            self._callables[key] = self._callable(signature, self._timeout_seconds)
         try:
-            fetched = call(*[arrays[name] for name in signature.inputs])
+            fetched = self._callables[key](*[arrays[name] for name in signature.inputs])
         except tf.errors.OpError as error:
             raise _told(error) from None
         return {
@@ -122,23 +126,40 @@ class SavedModelBundle:
         self._callables.clear()
         self._session.close()
 
-    def _callable(self, signature: Signature) -> Callable[..., list[Any]]:
+    def _warm_up(self, folder: Path) -> None:
+        """Runs what the folder holds for that, however long it takes."""
+
+        def run(key: str, arrays: Mapping[str, Array]) -> None:
+            signature = self.signature(key)
+            if signature.inputs.keys() != arrays.keys():
+                raise invalid(
+                    f"warm-up request: got inputs {sorted(arrays)}, expected "
+                    f"{sorted(signature.inputs)}"
+                )
+            self._callable(signature, 0)(*[arrays[name] for name in signature.inputs])
+
+        try:
+            warm_up(folder, run)
+        except BaseException:
+            self.close()
+            raise
+
+    def _callable(self, signature: Signature, timeout_seconds: float) -> Callable[..., list[Any]]:
         """What runs a signature, given its inputs' arrays in the order of `inputs`.
 
         TensorFlow's handle for feeds and fetches that stay the same: a fifth quicker than
-        `Session.run`, and the only way to give it a time limit once and for all.
+        `Session.run`, and the only way to give it a time limit once and for all. Handles of the
+        same tensors share what was optimised.
         """
         from tensorflow.core.protobuf import config_pb2
 
-        key = (tuple(signature.feeds.items()), tuple(signature.fetches.values()))
-        if key not in self._callables:
-            options = config_pb2.CallableOptions(
-                feed=[signature.feeds[name] for name in signature.inputs],
-                fetch=signature.fetches.values(),
-            )
-            options.run_options.timeout_in_ms = round(1000 * self._timeout_seconds)
-            self._callables[key] = self._session._make_callable_from_options(options)
-        return self._callables[key]
+        options = config_pb2.CallableOptions(
+            feed=[signature.feeds[name] for name in signature.inputs],
+            fetch=signature.fetches.values(),
+        )
+        options.run_options.timeout_in_ms = round(1000 * timeout_seconds)  # 0 waits for ever
+        called: Callable[..., list[Any]] = self._session._make_callable_from_options(options)
+        return called
 
 
 def _meta_graph(folder: Path) -> Any:
