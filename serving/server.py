@@ -23,6 +23,7 @@ from serving.rest_api import RestApi
 
 _GRACE_SECONDS = 30
 _BACKLOG = 2048
+_KEEP_ALIVE_SECONDS = 75  # longer than load balancers keep theirs, so that they close first
 
 
 class Server(uvicorn.Server):
@@ -105,6 +106,7 @@ def http_server(
         log_level="warning",
         server_header=False,
         backlog=_BACKLOG,
+        timeout_keep_alive=_KEEP_ALIVE_SECONDS,
         timeout_graceful_shutdown=_GRACE_SECONDS,
     )
     return Server(config, app, probes, drain_seconds)
