@@ -12,7 +12,7 @@ from pathlib import Path
 from rich.console import Console
 from rich.table import Table
 
-NAMES = ("epoch", "memory", "softmax", "top_k", "towers")
+NAMES = ("epoch", "memory", "serving", "softmax", "top_k", "towers")
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -21,9 +21,12 @@ def main(arguments: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
     parser.add_argument("name", choices=NAMES)
     parser.add_argument("--rounds", type=int, default=5, help="timed rounds of each (default 5)")
+    parser.add_argument("--minutes", type=float, default=1.0, help="of serving's soak (default 1)")
     parser.add_argument("--json", metavar="FILE", help="write the rows as JSON")
     parsed = parser.parse_args(arguments)
-    rows = importlib.import_module(f"benchmarks.{parsed.name}").run(parsed.rounds)
+    module = importlib.import_module(f"benchmarks.{parsed.name}")
+    more = {"minutes": parsed.minutes} if parsed.name == "serving" else {}
+    rows = module.run(parsed.rounds, **more)
     table = Table(title=parsed.name)
     for column in rows[0]:
         table.add_column(column, justify="left" if column == "what" else "right")

@@ -7,7 +7,7 @@ read the same; a signature called through `tf.saved_model.load` checks shapes fi
 """
 
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
@@ -17,6 +17,7 @@ import numpy as np
 from serving.dtypes import Array, Dtype
 from serving.errors import ApiError, Code, invalid
 from serving.metadata import Metadata, signature_defs
+from serving.warm_up import warm_up
 
 if TYPE_CHECKING:
     import tensorflow as tf
@@ -26,7 +27,7 @@ _TAG = "serve"
 _INIT_OP = "__saved_model_init_op"
 _LEGACY_INIT_OP = "saved_model_main_op"
 _VARIABLE_OPS = ("VarHandleOp", "VariableV2")
-_PREFACE = "Graph execution error:\n\n"
+DEFAULT_TIMEOUT_SECONDS = 30.0
 
 
 @dataclass(frozen=True)
@@ -58,16 +59,19 @@ class SavedModelBundle:
 
     Args:
       folder: the version's folder, which holds `saved_model.pb`.
+      timeout_seconds: after which a run is given up.
 
     Raises:
       ApiError: the folder holds no SavedModel, or one that cannot be loaded.
     """
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, *, timeout_seconds: float = DEFAULT_TIMEOUT_SECONDS) -> None:
         # What a stand-in has no use for need not be told on the console.
         os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
         import tensorflow as tf
 
+        self._timeout_seconds = timeout_seconds
+        self._callables: dict[tuple[tuple[Any, ...], ...], Callable[..., list[Any]]] = {}
         try:
             meta_graph = _meta_graph(folder)
             self.metadata: Metadata = signature_defs(meta_graph)
@@ -75,6 +79,7 @@ class SavedModelBundle:
                 key: _signature(definition) for key, definition in meta_graph.signature_def.items()
             }
             self._session = _session(meta_graph, folder)
+            self._warm_up(folder)
         except tf.errors.OpError as error:
             raise _told(error) from None
         except (ValueError, TypeError, KeyError) as error:
@@ -105,20 +110,60 @@ class SavedModelBundle:
         missing = signature.inputs.keys() - arrays.keys()
         if missing:
             raise invalid(f"input size does not match signature: missing {sorted(missing)}")
-        fed = {signature.feeds[name]: array for name, array in arrays.items()}
+        key = (tuple(signature.feeds.items()), tuple(signature.fetches.values()))
+        if key not in self._callables:
+            self._callables[key] = self._callable(signature, self._timeout_seconds)
         try:
-            fetched = self._session.run(dict(signature.fetches), fed)
+            fetched = self._callables[key](*[arrays[name] for name in signature.inputs])
         except tf.errors.OpError as error:
             raise _told(error) from None
-        return {name: np.asarray(value) for name, value in fetched.items()}
+        return {
+            name: np.asarray(value) for name, value in zip(signature.fetches, fetched, strict=True)
+        }
 
     def close(self) -> None:
         """Frees variables and tables; nothing may be run afterwards."""
+        self._callables.clear()
         self._session.close()
+
+    def _warm_up(self, folder: Path) -> None:
+        """Runs what the folder holds for that, however long it takes."""
+
+        def run(key: str, arrays: Mapping[str, Array]) -> None:
+            signature = self.signature(key)
+            if signature.inputs.keys() != arrays.keys():
+                raise invalid(
+                    f"warm-up request: got inputs {sorted(arrays)}, expected "
+                    f"{sorted(signature.inputs)}"
+                )
+            self._callable(signature, 0)(*[arrays[name] for name in signature.inputs])
+
+        try:
+            warm_up(folder, run)
+        except BaseException:
+            self.close()
+            raise
+
+    def _callable(self, signature: Signature, timeout_seconds: float) -> Callable[..., list[Any]]:
+        """What runs a signature, given its inputs' arrays in the order of `inputs`.
+
+        TensorFlow's handle for feeds and fetches that stay the same: a fifth quicker than
+        `Session.run`, and the only way to give it a time limit once and for all. Handles of the
+        same tensors share what was optimised.
+        """
+        from tensorflow.core.protobuf import config_pb2
+
+        options = config_pb2.CallableOptions(
+            feed=[signature.feeds[name] for name in signature.inputs],
+            fetch=signature.fetches.values(),
+        )
+        options.run_options.timeout_in_ms = round(1000 * timeout_seconds)  # 0 waits for ever
+        called: Callable[..., list[Any]] = self._session._make_callable_from_options(options)
+        return called
 
 
 def _meta_graph(folder: Path) -> Any:
-    from google.protobuf.message import DecodeError  # type: ignore[import-untyped]  # no stubs
+    from google.protobuf.message import DecodeError
     from tensorflow.core.protobuf import saved_model_pb2
 
     path = folder / "saved_model.pb"
@@ -209,6 +254,5 @@ def _initialiser(meta_graph: Any) -> str | None:
 
 
 def _told(error: "tf.errors.OpError") -> ApiError:
-    """Keeps what the operation said; how Python came to call it is of no use to a client."""
-    message = error.message.removeprefix(_PREFACE).partition("\n\nOriginal stack trace for")[0]
-    return ApiError(Code(error.error_code), message)
+    """Keeps what the operation said."""
+    return ApiError(Code(error.error_code), error.message)

@@ -4,7 +4,7 @@ Whatever goes wrong anywhere below the HTTP layer is raised as an `ApiError`, wh
 the canonical status codes of TensorFlow and a message. `reply_to` makes the reply of it.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import IntEnum
 
 import orjson
@@ -87,20 +87,41 @@ def too_large(limit_bytes: int) -> ApiError:
 
 @dataclass(frozen=True)
 class Reply:
-    """What goes back over HTTP."""
+    """What goes back over HTTP.
+
+    Attributes:
+      status: HTTP's.
+      body: not packed.
+      content_type: of the body.
+      code: the canonical code behind the status.
+      model: the model that was asked, as far as it is known here; for metrics and logs.
+      verb: what was asked of it.
+    """
 
     status: int
     body: bytes
     content_type: str = JSON
+    code: Code = field(default=Code.OK, compare=False)
+    model: str = field(default="", compare=False)
+    verb: str = field(default="", compare=False)
 
 
-def reply_to(error: ApiError) -> Reply:
+def reply_to(error: ApiError, model: str = "", verb: str = "") -> Reply:
     r"""Tells an error in the body every client of TensorFlow Serving knows.
 
-    >>> reply_to(invalid("no such thing"))
-    Reply(status=400, body=b'{\n  "error": "no such thing"\n}', content_type='application/json')
+    >>> reply_to(invalid("no such thing")).body
+    b'{\n  "error": "no such thing"\n}'
     """
     # A message may quote bytes of the request that are no UTF-8; JSON cannot.
     message = error.message.encode("utf-8", "surrogateescape").decode("utf-8", "replace")
     body = orjson.dumps({"error": message}, option=orjson.OPT_INDENT_2)
-    return Reply(error.http_status, body)
+    return Reply(error.http_status, body, code=error.code, model=model, verb=verb)
+
+
+def html_reply(status: int, reason: str) -> Reply:
+    """What the HTTP layer itself says, as TensorFlow Serving's does."""
+    text = (
+        f"<HTML><HEAD>\n<TITLE>{status} {reason}</TITLE>\n</HEAD><BODY>\n"
+        f"<H1>{reason}</H1>\n</BODY></HTML>\n"
+    )
+    return Reply(status, text.encode(), "text/html")

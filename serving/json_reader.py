@@ -4,13 +4,17 @@ That grammar is JSON plus `NaN`, `Infinity` and `Inf` with or without a sign. Re
 the first value ends, a byte-order mark is skipped, bytes of strings need not be UTF-8, and lone
 surrogates are refused. A complaint tells the byte offset at which reading stopped.
 
-Two readers agree on every ordinary body. Python's own scanner, in C, takes 6 to 10 ms for 320 KB
-(orjson takes 6, but loses repeated keys, which would cost more than that to find again). What the
-scanner refuses, and what it would read differently, goes through `json_grammar`, which is exact.
+Three readers agree on every ordinary body. orjson takes 0.5 ms for 320 KB of numbers and 70 us for
+64 rows of 450 bytes, but knows no NaN and forgets repeated keys; a body in which a colon is no
+member's therefore goes on to Python's own scanner, which takes 5 to 20 times as long. What that
+refuses, and what it would read differently, goes through `json_grammar`, which is exact.
 """
 
 import json
 import re
+from collections.abc import Iterable
+
+import orjson
 
 from serving.errors import invalid
 from serving.json_grammar import Document
@@ -43,15 +47,46 @@ def read_value(body: bytes) -> JsonValue:
     >>> read_value(b'{"a": [1, 1.0, -Inf], "a": 2} and so on')["a"]
     [1, 1.0, -inf]
     """
+    try:
+        value: JsonValue = orjson.loads(body)
+        if _has_every_member(value, body):
+            return value
+    except orjson.JSONDecodeError:
+        pass
     if not _is_unusual(body):
         try:
             text = body.decode()
-            value: JsonValue = _SCANNER.raw_decode(text, len(text) - len(text.lstrip(" \n\r\t")))[0]
+            value = _SCANNER.raw_decode(text, len(text) - len(text.lstrip(" \n\r\t")))[0]
             if isinstance(value, (dict, list)):  # of `1.` the scanner would take the 1
                 return value
         except (ValueError, RecursionError):
             pass  # the exact reader takes it, or tells what is wrong
     return Document(body).value()
+
+
+def _has_every_member(value: JsonValue, body: bytes) -> bool:
+    """Whether objects have as many members as the body has colons, so that none was repeated.
+
+    Lists are looked into only until every brace is accounted for.
+    """
+    missing = body.count(b"{")
+    num_members = 0
+    objects = [value] if isinstance(value, dict) else []
+    lists = [value] if isinstance(value, list) else []
+    while missing and (objects or lists):
+        if objects:
+            members = objects.pop()
+            missing -= 1
+            num_members += len(members)
+            inside: Iterable[JsonValue] = members.values()
+        else:
+            inside = lists.pop()
+        for element in inside:
+            if type(element) is dict:
+                objects.append(element)
+            elif type(element) is list:
+                lists.append(element)
+    return num_members == body.count(b":")
 
 
 def _is_unusual(body: bytes) -> bool:

@@ -55,6 +55,24 @@ def rows_body(outputs: Mapping[str, Array]) -> bytes:
     return _dumps({"predictions": rows})
 
 
+def results_body(values: Array, scores: Array | None = None) -> bytes:
+    """The body of an answer to classify or regress.
+
+    Args:
+      values: a number for each example, or labels `[examples, classes]`.
+      scores: of the labels, of the same shape.
+    """
+    if scores is None:
+        return _dumps({"results": _encodable(decimals(values))})
+    labels = _printable("", values)  # no name, so that labels are never written as base64
+    numbers = _printable("", scores)
+    rows = [
+        [[label, _encodable(np.asarray(number))] for label, number in zip(*row, strict=True)]
+        for row in zip(labels, numbers, strict=True)
+    ]
+    return _dumps({"results": rows})
+
+
 def _dumps(value: object) -> bytes:
     return orjson.dumps(value, option=orjson.OPT_SERIALIZE_NUMPY)
 

@@ -1,5 +1,7 @@
-"""A predict request from its body to the body of its answer."""
+"""Predict requests: from a body to a question of arrays, and from outputs to a body."""
 
+from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Literal, TypeAlias
 
 from serving.bundle import Bundle, Signature
@@ -12,15 +14,45 @@ from serving.json_writer import columns_body, rows_body
 Format: TypeAlias = Literal["rows", "columns"]
 
 
-def predict(request: dict[str, JsonValue], bundle: Bundle, signature: Signature) -> bytes:
-    """Answers a request whose signature has been looked up.
+@dataclass(frozen=True)
+class Question:
+    """A predict request that has been read.
+
+    Attributes:
+      bundle: the model that answers.
+      signature: which of its signatures.
+      arrays: a value for each input.
+      form: how the request was written, and the answer is to be.
+    """
+
+    bundle: Bundle
+    signature: Signature
+    arrays: dict[str, Array]
+    form: Format
+
+    def body(self, outputs: Mapping[str, Array]) -> bytes:
+        """The body of the answer.
+
+        Raises:
+          ApiError: outputs do not go into rows, or hold what JSON has no text for.
+        """
+        return rows_body(outputs) if self.form == "rows" else columns_body(outputs)
+
+
+def read_question(request: dict[str, JsonValue], bundle: Bundle, key: str) -> Question:
+    """Reads a request for a model.
+
+    Args:
+      request: the body.
+      bundle: the model.
+      key: the signature that the request names; see `signature_key`.
 
     Raises:
-      ApiError: the request's values do not fit the signature, or the graph refused them.
+      ApiError: there is no such signature, or the values do not fit it.
     """
+    signature = bundle.signature(key)
     arrays, form = _arrays(request, signature)
-    outputs = bundle.run(signature, arrays)
-    return rows_body(outputs) if form == "rows" else columns_body(outputs)
+    return Question(bundle, signature, arrays, form)
 
 
 def signature_key(request: dict[str, JsonValue]) -> str:

@@ -1,57 +1,68 @@
-"""Starting and stopping: the folder watcher, the socket, and uvicorn around the application."""
+"""Starting and stopping: the socket, and uvicorn around the application."""
 
-import logging
+import signal
 import socket
 import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from types import TracebackType
+from types import FrameType
 
 import uvicorn
 
-from serving.app import MAX_BODY_BYTES, RestApp
+from serving.app import Options, RestApp
+from serving.bundle import SavedModelBundle
+from serving.http_protocol import LimitedProtocol
+from serving.limits import Limits
+from serving.metrics import Metrics
+from serving.model_config import ModelConfig
+from serving.models import Models
+from serving.probes import Probes
 from serving.rest_api import RestApi
-from serving.versions import ServedModel
 
-_log = logging.getLogger(__name__)
 _GRACE_SECONDS = 30
+_BACKLOG = 2048
+_KEEP_ALIVE_SECONDS = 75  # longer than load balancers keep theirs, so that they close first
 
 
-class Watcher:
-    """Polls a model's base path in a thread of its own for as long as its `with` block runs.
+class Server(uvicorn.Server):
+    """uvicorn's server, which finishes what it has begun before it stops.
 
-    Leaving the block unloads the model.
+    On SIGTERM it first says that it is not ready any more, goes on answering for a while, so that
+    whoever sends requests here can notice, and then takes no more. On SIGINT, or a second SIGTERM,
+    it skips the while. Requests in flight are answered either way.
+
+    Args:
+      config: uvicorn's.
+      app: what is served.
+      probes: what is told of the stop.
+      drain_seconds: how long the while is.
     """
 
-    def __init__(self, model: ServedModel, poll_seconds: float) -> None:
-        self._model = model
-        self._poll_seconds = poll_seconds
-        self._stopped = threading.Event()
-        self._thread = threading.Thread(target=self._watch, name=f"watch {model.name}", daemon=True)
-
-    def __enter__(self) -> "Watcher":
-        self._thread.start()
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
+    def __init__(
+        self, config: uvicorn.Config, app: RestApp, probes: Probes, drain_seconds: float
     ) -> None:
-        self._stopped.set()
-        self._thread.join()
-        self._model.close()
+        super().__init__(config)
+        self._app = app
+        self._probes = probes
+        self._drain_seconds = drain_seconds
 
-    def _watch(self) -> None:
-        while not self._stopped.is_set():
-            try:
-                self._model.poll()
-            except Exception:
-                _log.exception("cannot poll %s", self._model.base_path)
-            self._stopped.wait(self._poll_seconds)
+    def run(self, sockets: list[socket.socket] | None = None) -> None:
+        """Serves until it is told to stop."""
+        with self._app:
+            super().run(sockets)
+
+    def handle_exit(self, sig: int, frame: FrameType | None) -> None:
+        """Takes a signal."""
+        if sig != signal.SIGTERM or self._probes.is_stopping or not self._drain_seconds:
+            self._probes.is_stopping = True
+            super().handle_exit(sig, frame)
+            return
+        self._probes.is_stopping = True
+        timer = threading.Timer(self._drain_seconds, super().handle_exit, (sig, frame))
+        timer.daemon = True
+        timer.start()
 
 
 def bound_socket(host: str, port: int) -> socket.socket:
@@ -79,21 +90,26 @@ def url_of(bound: socket.socket) -> str:
     return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
 
 
-def http_server(model: ServedModel, *, max_body_bytes: int = MAX_BODY_BYTES) -> uvicorn.Server:
-    """An HTTP server for one model, to be run on sockets already bound."""
-    app = RestApp(RestApi({model.name: model}), max_body_bytes=max_body_bytes)
+def http_server(
+    models: Models, options: Options | None = None, *, drain_seconds: float = 0.0
+) -> Server:
+    """An HTTP server for models, to be run on sockets already bound."""
+    metrics, probes = Metrics(), Probes(models)
+    app = RestApp(RestApi(models, metrics), probes, metrics, options)
     config = uvicorn.Config(
         app,
-        http="h11",
+        http=LimitedProtocol,
         ws="none",
         lifespan="off",
         access_log=False,
         log_config=None,
         log_level="warning",
         server_header=False,
+        backlog=_BACKLOG,
+        timeout_keep_alive=_KEEP_ALIVE_SECONDS,
         timeout_graceful_shutdown=_GRACE_SECONDS,
     )
-    return uvicorn.Server(config)
+    return Server(config, app, probes, drain_seconds)
 
 
 @contextmanager
@@ -105,7 +121,7 @@ def running(
     host: str = "127.0.0.1",
     poll_seconds: float = 1.0,
     timeout_seconds: float = 120.0,
-    max_body_bytes: int = MAX_BODY_BYTES,
+    options: Options | None = None,
 ) -> Iterator[str]:
     """Serves a model from this process for as long as the `with` block runs.
 
@@ -119,7 +135,7 @@ def running(
       host: the address to listen on.
       poll_seconds: how often the base path is looked at for a new version.
       timeout_seconds: how long to wait for the first version to be available.
-      max_body_bytes: the longest request body taken.
+      options: limits, batching, metrics and log.
 
     Yields:
       The start of every URL, such as `http://127.0.0.1:41234`, once the model is available.
@@ -128,27 +144,40 @@ def running(
       OSError: the port is taken.
       TimeoutError: no version became available in time; the message tells why, if it is known.
     """
-    model = ServedModel(name, Path(base_path))
-    with bound_socket(host, port) as bound, Watcher(model, poll_seconds):
-        if not model.await_available(timeout_seconds):
-            raise TimeoutError(_why_unavailable(model, timeout_seconds))
-        server = http_server(model, max_body_bytes=max_body_bytes)
-        thread = threading.Thread(
-            target=server.run, kwargs={"sockets": [bound]}, name=f"serve {name}", daemon=True
-        )
-        thread.start()
-        try:
-            while not server.started and thread.is_alive():
-                time.sleep(0.01)
+    limits = (options or Options()).limits
+    models = served_models([ModelConfig(name, Path(base_path))], poll_seconds, limits)
+    with bound_socket(host, port) as bound, models.watched():
+        if not models.await_available(timeout_seconds):
+            raise TimeoutError(
+                f"not available after {timeout_seconds:g} seconds: {models.why_unavailable()}"
+            )
+        with serving_on(bound, models, options):
             yield url_of(bound)
-        finally:
-            server.should_exit = True
-            thread.join()
 
 
-def _why_unavailable(model: ServedModel, timeout_seconds: float) -> str:
-    errors = [f"version {s.number}: {s.error}" for s in model.statuses() if s.error is not None]
-    return (
-        f"no version of {model.name} under {model.base_path} was available after "
-        f"{timeout_seconds:g} seconds ({'; '.join(errors) or 'no version was found'})"
+def served_models(configs: list[ModelConfig], poll_seconds: float, limits: Limits) -> Models:
+    """Models whose graphs are given up after the time that a request has."""
+    return Models(
+        configs,
+        poll_seconds=poll_seconds,
+        load=lambda folder: SavedModelBundle(folder, timeout_seconds=limits.timeout_seconds),
     )
+
+
+@contextmanager
+def serving_on(
+    bound: socket.socket, models: Models, options: Options | None = None
+) -> Iterator[None]:
+    """Answers for models on a socket, in a thread, for as long as the `with` block runs."""
+    server = http_server(models, options)
+    thread = threading.Thread(
+        target=server.run, kwargs={"sockets": [bound]}, name="serve", daemon=True
+    )
+    thread.start()
+    try:
+        while not server.started and thread.is_alive():
+            time.sleep(0.01)
+        yield
+    finally:
+        server.should_exit = True
+        thread.join()

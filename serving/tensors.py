@@ -92,7 +92,7 @@ def _collect(
 def _leaf(value: JsonValue, dtype: Dtype) -> JsonValue | bytes:
     """A single value of the right type, decoded if it is base64."""
     if isinstance(value, dict) and dtype.is_string:
-        return _b64_decoded(value)
+        return b64_decoded(value)
     if not dtype.is_readable and not isinstance(value, dict):
         raise ApiError(
             Code.UNIMPLEMENTED, f"Conversion of JSON Value: {excerpt(value)} to type: {dtype.name}"
@@ -105,7 +105,12 @@ def _leaf(value: JsonValue, dtype: Dtype) -> JsonValue | bytes:
     return value
 
 
-def _b64_decoded(value: dict[str, JsonValue]) -> bytes:
+def b64_decoded(value: dict[str, JsonValue]) -> bytes:
+    """The bytes that an object with the single member `b64` stands for.
+
+    Raises:
+      ApiError: it is another object, or its text is no base64.
+    """
     text = value.get(B64)
     if not is_b64(value) or not isinstance(text, str):
         raise invalid(f"JSON Value: {excerpt(value)} not formatted correctly for base64 data")

@@ -1,8 +1,9 @@
 """The versions of one served model: which are in memory, and what became of the others.
 
-A base path holds a folder for each version, named by a number. Of these the largest is wanted. It
-is loaded before any other is unloaded, an unloaded one finishes the requests it has, and a version
-that cannot be loaded leaves the others alone; it is tried again when its folder has changed.
+A base path holds a folder for each version, named by a number; a policy says which are wanted.
+These are loaded before any other is unloaded, an unloaded one finishes the requests it has, and a
+version that cannot be loaded leaves the others alone; it is tried again when its folder has
+changed. A folder that is still being written to waits. Labels point to versions that are available.
 """
 
 import logging
@@ -10,18 +11,16 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import Enum
 from pathlib import Path
-from typing import TypeAlias
 
 from serving.bundle import Bundle, SavedModelBundle
-from serving.errors import ApiError, Code
+from serving.errors import ApiError, Code, invalid
+from serving.model_config import ModelConfig
+from serving.version_folder import Settling, Snapshot, snapshot, version_folders
 
 _log = logging.getLogger(__name__)
-
-# The files of a folder with their sizes and times of change: what a retry waits to see change.
-Fingerprint: TypeAlias = frozenset[tuple[str, int, int]]
 
 
 class State(Enum):
@@ -36,14 +35,20 @@ class State(Enum):
 
 @dataclass
 class Version:
-    """One version: its state, its bundle while there is one, and how many requests are in it."""
+    """One version: its state, its bundle while there is one, and how many requests are in it.
+
+    Attributes:
+      settling: watches the folder until it is whole.
+      tried: the folder as it was when loading was last tried.
+    """
 
     number: int
+    settling: Settling
     state: State = State.START
     error: ApiError | None = None
     bundle: Bundle | None = None
     users: int = 0
-    fingerprint: Fingerprint = frozenset()
+    tried: Snapshot | None = field(default=None, repr=False)
 
 
 @dataclass(frozen=True)
@@ -61,40 +66,43 @@ class ServedModel:
     `poll` is to be called from one thread at a time; everything else from any.
 
     Args:
-      name: the name in the URL.
-      base_path: the folder of version folders; it may appear later.
+      config: the model's name, base path (which may appear later), policy and labels.
       load: makes a bundle of a version's folder.
+      settle_seconds: how long a folder must have been left alone before it is loaded.
     """
 
     def __init__(
-        self, name: str, base_path: Path, load: Callable[[Path], Bundle] = SavedModelBundle
+        self,
+        config: ModelConfig,
+        load: Callable[[Path], Bundle] = SavedModelBundle,
+        *,
+        settle_seconds: float = 0.0,
     ) -> None:
-        self.name = name
-        self.base_path = base_path
+        self.name = config.name
+        self.config = config
         self._load = load
+        self._settle_seconds = settle_seconds
         self._versions: dict[int, Version] = {}
+        self._labels: dict[str, int] = {}
         self._changed = threading.Condition()
-        self._listing_error = ""
+        self._last_complaint = ""
 
     def poll(self) -> None:
-        """Brings what is in memory in line with what is in the base path now.
+        """Brings what is in memory in line with the configuration and the base path now.
 
         A base path that cannot be listed changes nothing.
         """
+        config = self.config
         try:
-            found = {
-                int(child.name): child for child in self.base_path.iterdir() if _is_version(child)
-            }
+            found = {} if config.is_withdrawn else version_folders(config.base_path)
         except OSError as error:
-            if str(error) != self._listing_error:
-                _log.warning("cannot list the versions of %s: %s", self.name, error)
-            self._listing_error = str(error)
+            self._complain(f"cannot list the versions of {self.name}: {error}")
             return
-        self._listing_error = ""
-        wanted = set(sorted(found)[-1:])
-        for number in wanted:
+        wanted = config.policy(found)
+        for number in sorted(wanted, reverse=True):
             self._bring_up(number, found[number])
-        if all(self._versions[number].state is State.AVAILABLE for number in wanted):
+        self._move_labels(config)
+        if not wanted or any(self._is_available(number) for number in wanted):
             self._retire(keep=wanted)
 
     def close(self) -> None:
@@ -102,31 +110,46 @@ class ServedModel:
         self._retire(keep=set())
 
     @contextmanager
-    def using(self, number: int | None) -> Iterator[tuple[int, Bundle]]:
+    def using(self, number: int | None, label: str | None = None) -> Iterator[tuple[int, Bundle]]:
         """Lends a version's bundle, which stays loaded as long as the `with` block runs.
 
         Args:
           number: the version, or None for the latest that is available.
+          label: the version's label, in place of its number.
 
         Yields:
           The number of the version, and its bundle.
 
         Raises:
-          ApiError: that version, or any, is not available.
+          ApiError: that version, or any, is not available, or there is no such label.
         """
+        version = self.borrow(number, label)
+        try:
+            assert version.bundle is not None, "an available version has a bundle"
+            yield version.number, version.bundle
+        finally:
+            self.give_back(version)
+
+    def borrow(self, number: int | None, label: str | None = None) -> Version:
+        """A version that stays loaded until `give_back`; see `using`."""
         with self._changed:
+            if label is not None:
+                if label not in self._labels:
+                    raise unknown_label(label)
+                number = self._labels[label]
             available = [v.number for v in self._versions.values() if v.state is State.AVAILABLE]
             chosen = max(available, default=None) if number is None else number
             if chosen is None or chosen not in available:
                 raise not_found(self.name, number)
             version = self._versions[chosen]
             version.users += 1
-        try:
-            assert version.bundle is not None, "an available version has a bundle"
-            yield version.number, version.bundle
-        finally:
-            with self._changed:
-                version.users -= 1
+            return version
+
+    def give_back(self, version: Version) -> None:
+        """Ends what `borrow` began."""
+        with self._changed:
+            version.users -= 1
+            if version.state is not State.AVAILABLE:
                 self._changed.notify_all()
 
     def statuses(self) -> list[VersionStatus]:
@@ -143,34 +166,68 @@ class ServedModel:
                 timeout_seconds,
             )
 
+    def _is_available(self, number: int) -> bool:
+        return self._versions[number].state is State.AVAILABLE
+
+    def _complain(self, text: str) -> None:
+        """Logs a lasting trouble once."""
+        if text != self._last_complaint:
+            _log.warning("%s", text)
+        self._last_complaint = text
+
     def _bring_up(self, number: int, folder: Path) -> None:
         version = self._versions.get(number)
         if version is not None and version.state is State.AVAILABLE:
             return
-        fingerprint = _fingerprint(folder)
-        if version is not None and version.error and version.fingerprint == fingerprint:
-            return
-        version = Version(number, State.LOADING, fingerprint=fingerprint)
-        with self._changed:
-            self._versions[number] = version
+        seen = snapshot(folder)
+        is_over = version is not None and version.state is State.END
+        if version is None or (is_over and (version.error is None or version.tried != seen)):
+            version = Version(number, Settling(self._settle_seconds))
+            with self._changed:
+                self._versions[number] = version
+        if version.state is State.START and version.settling.is_over(seen):
+            version.tried = seen
+            self._set(version, State.LOADING)
+            self._load_into(version, folder)
+
+    def _load_into(self, version: Version, folder: Path) -> None:
         started = time.monotonic()
         try:
             bundle = self._load(folder)
         except ApiError as error:
             self._set(version, State.END, error=error)
-            _log.error("cannot load %s version %d: %s", self.name, number, error)
+            _log.error("cannot load %s version %d: %s", self.name, version.number, error)
         except Exception as error:
             told = ApiError(Code.UNKNOWN, f"{type(error).__name__}: {error}")
             self._set(version, State.END, error=told)
-            _log.exception("cannot load %s version %d", self.name, number)
+            _log.exception("cannot load %s version %d", self.name, version.number)
         else:
             self._set(version, State.AVAILABLE, bundle=bundle)
             seconds = time.monotonic() - started
-            _log.info("loaded %s version %d in %.1f seconds", self.name, number, seconds)
+            _log.info("loaded %s version %d in %.1f seconds", self.name, version.number, seconds)
+
+    def _move_labels(self, config: ModelConfig) -> None:
+        """Points labels to their versions; where one is not available the old mapping stays."""
+        labels = {}
+        with self._changed:
+            for label, number in config.labels.items():
+                if number in self._versions and self._is_available(number):
+                    labels[label] = number
+                elif label in self._labels:
+                    labels[label] = self._labels[label]
+            waiting = [label for label, n in config.labels.items() if labels.get(label) != n]
+            self._labels = labels
+        if waiting:
+            self._complain(f"{self.name}: labels wait for their versions to load: {waiting}")
 
     def _retire(self, keep: set[int]) -> None:
         for version in list(self._versions.values()):
-            if version.number in keep or version.bundle is None:
+            if version.number in keep:
+                continue
+            if version.state is State.START:  # went away before it was whole
+                with self._changed:
+                    del self._versions[version.number]
+            if version.bundle is None:
                 continue
             self._await_idle(version)
             version.bundle.close()
@@ -206,16 +263,6 @@ def not_found(name: str, number: int | None) -> ApiError:
     return ApiError(Code.NOT_FOUND, f"Servable not found for request: {wanted}")
 
 
-def _is_version(path: Path) -> bool:
-    return path.name.isascii() and path.name.isdigit() and int(path.name) < 2**63 and path.is_dir()
-
-
-def _fingerprint(folder: Path) -> Fingerprint:
-    seen = set()
-    for path in folder.rglob("*"):
-        try:
-            status = path.stat()
-        except OSError:
-            continue  # gone since it was listed: the folder is being written to
-        seen.add((str(path.relative_to(folder)), status.st_size, status.st_mtime_ns))
-    return frozenset(seen)
+def unknown_label(label: str) -> ApiError:
+    """The refusal of a label that points to no version."""
+    return invalid(f"Unrecognized servable version label: {label}")

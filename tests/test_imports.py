@@ -22,7 +22,7 @@ STAGES = (
         "devices",
     ),
     ("keeper",),
-    ("training", "predictor", "growth"),
+    ("training", "predictor", "growth", "warm_up"),
     ("export", "evaluation", "answers", "model_card", "new_run", "updates"),
     ("recommender", "baselines"),
     ("quickstart", "experiments", "choices"),

@@ -12,12 +12,13 @@ import serving
 
 @pytest.fixture(scope="session")
 def exports(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder of models by name: `scale` in versions 1 and 2, `kinds` in version 1.
+    """A folder of models by name: `scale` in versions 1 and 2, `kinds` and `judges` in version 1.
 
     scale: x `[n, 2]` -> y = version * x; `sum` has a second output, `fixed` wants three rows,
       `total` answers with a scalar and `product` multiplies by a [2, 1] matrix.
     kinds: look-ups in a table read from an asset, an assertion, bytes, and an echo of any shape
       for each of several types.
+    judges: serialised examples in: features a (float), b (int64, 7 if missing) and s (string).
     """
     import tensorflow as tf
 
@@ -118,7 +119,46 @@ def exports(tmp_path_factory: pytest.TempPathFactory) -> Path:
     kinds.echoes = list(signatures.values())
     tf.saved_model.save(kinds, str(root / "kinds" / "1"), signatures)
     vocabulary.unlink()
+    _export_judges(root / "judges" / "1")
     return root
+
+
+def _export_judges(folder: Path) -> None:
+    import tensorflow as tf
+
+    features = {
+        "a": tf.io.FixedLenFeature([], tf.float32),
+        "b": tf.io.FixedLenFeature([], tf.int64, default_value=7),
+        "s": tf.io.FixedLenFeature([], tf.string, default_value="none"),
+    }
+
+    def classes(parsed: Any) -> Any:
+        return tf.stack([tf.fill(tf.shape(parsed["s"]), "even"), parsed["s"]], axis=1)
+
+    def scores(parsed: Any) -> Any:
+        return tf.stack([parsed["a"], tf.cast(parsed["b"], tf.float32)], axis=1)
+
+    answers: dict[str, Any] = {
+        "serving_default": lambda p: {"classes": classes(p), "scores": scores(p)},
+        "scores": lambda p: {"scores": p["a"][:, tf.newaxis]},
+        "classes": lambda p: {"classes": p["s"][:, tf.newaxis]},
+        "regress": lambda p: {"outputs": p["a"] * tf.cast(p["b"], tf.float32)},
+        "wide": lambda p: {"outputs": scores(p)},
+    }
+
+    class Judges(tf.Module):
+        pass
+
+    def signature(answer: Any) -> Any:
+        @tf.function(input_signature=[tf.TensorSpec([None], tf.string, name="inputs")])
+        def judge(inputs: Any) -> Any:
+            return answer(tf.io.parse_example(inputs, features))
+
+        return judge
+
+    judges = Judges()
+    judges.signatures_by_name = {name: signature(answer) for name, answer in answers.items()}
+    tf.saved_model.save(judges, str(folder), dict(judges.signatures_by_name))
 
 
 @pytest.fixture(scope="session")

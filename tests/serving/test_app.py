@@ -1,24 +1,43 @@
 import asyncio
 import gzip
 import json
+import threading
 from collections.abc import AsyncIterator
+from pathlib import Path
 
 import httpx
 import pytest
 
-from serving.app import RestApp
+from serving.app import Options, RestApp
+from serving.batch_config import BatchConfig
 from serving.errors import Reply
+from serving.limits import Limits
+from serving.metrics import Metrics
+from serving.model_config import ModelConfig
+from serving.models import Models
+from serving.probes import Probes
 from serving.rest_api import RestApi
 
 
 class Mirror(RestApi):
-    """Answers with what it was asked."""
+    """Answers with what it was asked, when it may."""
 
     def __init__(self) -> None:
-        super().__init__({})
+        super().__init__(Models([]))
+        self.may_answer = threading.Event()
+        self.may_answer.set()
 
-    def answer(self, method: str, path: str, body: bytes) -> Reply:
+    def begin(self, method: str, path: str, body: bytes) -> Reply:
+        self.may_answer.wait(20)
         return Reply(200, json.dumps([method, path, body.decode()]).encode())
+
+
+def _app(api: RestApi, options: Options) -> RestApp:
+    return RestApp(api, Probes(Models([])), Metrics(), options)
+
+
+def _client(app: RestApp) -> httpx.AsyncClient:
+    return httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://test")
 
 
 def _send(
@@ -26,13 +45,16 @@ def _send(
     path: str,
     content: bytes | AsyncIterator[bytes] | None = None,
     headers: dict[str, str] | None = None,
+    options: Options | None = None,
 ) -> httpx.Response:
+    app = _app(Mirror(), options or Options(Limits(max_body_bytes=100)))
+
     async def send() -> httpx.Response:
-        transport = httpx.ASGITransport(RestApp(Mirror(), max_body_bytes=100))
-        async with httpx.AsyncClient(transport=transport, base_url="http://test") as client:
+        async with _client(app) as client:
             return await client.request(method, path, content=content, headers=headers)
 
-    return asyncio.run(send())
+    with app:
+        return asyncio.run(send())
 
 
 async def _chunks(*chunks: bytes) -> AsyncIterator[bytes]:
@@ -60,7 +82,9 @@ def test_methods_are_passed_on(method: str) -> None:
     assert _send(method, "/v1/x").status_code == 200
 
 
-@pytest.mark.parametrize("path", ["/", "/v1", "/v2/models/m", "/monitoring/prometheus/metrics"])
+@pytest.mark.parametrize(
+    "path", ["/", "/v1", "/v2/models/m", "/monitoring/prometheus/metrics", "/healthz/"]
+)
 def test_other_paths_are_an_html_404(path: str) -> None:
     response = _send("GET", path)
     assert response.status_code == 404
@@ -69,7 +93,7 @@ def test_other_paths_are_an_html_404(path: str) -> None:
 
 
 def test_unknown_methods_are_an_html_501() -> None:
-    response = _send("FOO", "/v1/models/m")
+    response = _send("PATCH", "/v1/models/m")
     assert response.status_code == 501
     assert "<H1>Not Implemented</H1>" in response.text
 
@@ -120,3 +144,139 @@ def test_longer_bodies_are_refused_however_they_are_sent() -> None:
     ):
         assert response.status_code == 413
         assert response.json() == {"error": "Request body is larger than the limit of 100 bytes"}
+
+
+def test_answers_are_packed_for_those_who_take_gzip() -> None:
+    options = Options(Limits(max_body_bytes=10_000))
+    long = b"a" * 5000
+    response = _send("POST", "/v1/x", long, {"Accept-Encoding": "gzip"}, options)
+    assert response.headers["content-encoding"] == "gzip"
+    assert response.headers["vary"] == "Accept-Encoding"
+    assert int(response.headers["content-length"]) < 1000
+    assert response.json()[2] == long.decode()
+    plain = _send("POST", "/v1/x", long, {"Accept-Encoding": "identity"}, options)
+    assert "content-encoding" not in plain.headers
+
+
+def test_a_full_server_refuses_and_says_when_to_come_again() -> None:
+    api = Mirror()
+    api.may_answer.clear()
+    app = _app(api, Options(Limits(num_threads=1, max_waiting=1)))
+
+    async def crowd() -> list[httpx.Response]:
+        async with _client(app) as client:
+            asked = [asyncio.create_task(client.post("/v1/x")) for _ in range(3)]
+            done, _ = await asyncio.wait(asked, return_when=asyncio.FIRST_COMPLETED)
+            assert len(done) == 1
+            api.may_answer.set()
+            return await asyncio.gather(*asked)
+
+    with app:
+        responses = asyncio.run(crowd())
+    assert sorted(response.status_code for response in responses) == [200, 200, 503]
+    (full,) = [response for response in responses if response.status_code == 503]
+    assert full.headers["retry-after"] == "1"
+    assert full.json()["error"].startswith("The server is full")
+    assert "serving_requests_in_flight 0.0" in app._metrics.page().decode()
+
+
+def test_a_request_that_found_no_thread_in_time_is_a_504() -> None:
+    api = Mirror()
+    api.may_answer.clear()
+    app = _app(api, Options(Limits(num_threads=1, timeout_seconds=0.05)))
+
+    async def ask() -> list[httpx.Response]:
+        async with _client(app) as client:
+            asked = [asyncio.create_task(client.post("/v1/x")) for _ in range(2)]
+            await asyncio.sleep(0.2)
+            api.may_answer.set()
+            return await asyncio.gather(*asked)
+
+    with app:
+        responses = asyncio.run(ask())
+    assert sorted(response.status_code for response in responses) == [200, 504]
+
+
+def test_a_body_that_does_not_arrive_in_time_is_a_408() -> None:
+    async def dribble() -> AsyncIterator[bytes]:
+        yield b"{"
+        await asyncio.sleep(5)
+        yield b"}"
+
+    options = Options(Limits(timeout_seconds=0.05))
+    response = _send("POST", "/v1/x", dribble(), options=options)
+    assert response.status_code == 408
+    assert response.json() == {"error": "The body did not arrive within 0.05 seconds"}
+
+
+def test_probes_and_metrics_stand_beside_the_api() -> None:
+    options = Options(metrics_path="/m")
+    assert _send("GET", "/healthz", options=options).json() == {"status": "ok"}
+    assert _send("GET", "/readyz", options=options).json() == {"status": "ready"}
+    response = _send("GET", "/m", options=options)
+    assert response.headers["content-type"].startswith("text/plain; version=0.0.4")
+    assert "serving_requests_in_flight 0.0" in response.text
+    for method, path in (("POST", "/healthz"), ("POST", "/m"), ("GET", "/m/")):
+        assert _send(method, path, options=options).status_code == 404
+
+
+def test_every_request_is_logged_and_counted() -> None:
+    lines: list[dict[str, object]] = []
+    app = _app(RestApi(Models([])), Options(log=lines.append))
+
+    async def ask() -> None:
+        async with _client(app) as client:
+            await client.post("/v1/models/m:predict?x", content=b"{}")
+            await client.get("/healthz")
+
+    with app:
+        asyncio.run(ask())
+    (line,) = lines
+    assert line.pop("milliseconds") != 0
+    sent = line.pop("bytes_out")
+    assert isinstance(sent, int)
+    assert line == {
+        "client": "127.0.0.1",
+        "method": "POST",
+        "path": "/v1/models/m:predict?x",
+        "model": "",
+        "verb": "",
+        "status": 400,
+        "code": "INVALID_ARGUMENT",
+        "bytes_in": 2,
+    }
+    page = app._metrics.page().decode()
+    count = ':tensorflow:serving:request_count{model_name="",status="INVALID_ARGUMENT"} 1.0'
+    assert count in page
+
+
+def test_batched_requests_are_answered_as_others_are(exports: Path) -> None:
+    models = Models([ModelConfig("scale", exports / "scale")], poll_seconds=0)
+    models.poll()
+    app = _app(RestApi(models), Options(batching=BatchConfig(timeout_seconds=0.01)))
+    long = {"instances": [[float(number), 0.5] for number in range(900)]}  # over a thread
+    broken = {"instances": [[1, "x"]]}
+    too_many = {"instances": [[0, 0]] * 1001}
+
+    async def ask() -> list[httpx.Response]:
+        async with _client(app) as client:
+            return await asyncio.gather(
+                *[
+                    client.post("/v1/models/scale:predict", json={"instances": [[number, 0]]})
+                    for number in range(20)
+                ],
+                client.post("/v1/models/scale:predict", json=long),
+                client.post("/v1/models/scale:predict", json=broken),
+                client.post("/v1/models/scale:predict", json=too_many),
+                client.get("/v1/models/scale"),
+            )
+
+    with app:
+        *answers, all_rows, refused, larger, status = asyncio.run(ask())
+    models.close()
+    assert [response.json()["predictions"] for response in answers] == [
+        [[2.0 * number, 0.0]] for number in range(20)
+    ]
+    assert all_rows.json()["predictions"][-1] == [1798.0, 1.0]
+    assert [r.status_code for r in (refused, larger, status)] == [400, 400, 200]
+    assert "Task size 1001 is larger" in larger.json()["error"]

@@ -1,20 +1,49 @@
-from typing import Literal
-
 import pytest
+from tensorflow.core.example.example_pb2 import Example
 
-from serving.bundle import Signature
-from serving.dtypes import Dtype
-from serving.errors import ApiError, Code
-from serving.examples import check_examples, refusal
-from serving.json_value import JsonValue
+from serving.errors import ApiError
+from serving.examples import serialised_examples
+from serving.json_value import JsonValue, object_of
 
 
-def _signature(inputs: str, outputs: str) -> Signature:
-    return Signature(
-        feeds={name: f"{name}:0" for name in inputs.split()},
-        fetches={name: f"{name}:0" for name in outputs.split()},
-        inputs={name: Dtype("string") for name in inputs.split()},
-    )
+def _features(serialised: bytes) -> dict[str, list[object]]:
+    features = Example.FromString(serialised).features.feature
+    return {
+        name: list(getattr(feature, feature.WhichOneof("kind")).value)
+        for name, feature in features.items()
+    }
+
+
+def test_features_are_of_the_kind_of_their_values() -> None:
+    example: JsonValue = {
+        "whole": [1, -(2**63)],
+        "true": True,
+        "float": [0.5, 2.0],
+        "text": "é",
+        "bytes": [{"b64": "/w"}, "a"],
+    }
+    (serialised,) = serialised_examples({"examples": [example]})
+    assert _features(serialised) == {
+        "whole": [1, -(2**63)],
+        "true": [1],
+        "float": [0.5, 2.0],
+        "text": ["é".encode()],
+        "bytes": [b"\xff", b"a"],
+    }
+
+
+def test_every_example_has_the_features_of_the_context() -> None:
+    request: dict[str, JsonValue] = {"context": {"a": 1, "b": 2}, "examples": [{"b": 3}, {"c": 4}]}
+    first, second = serialised_examples(request)
+    assert _features(first) == {"a": [1], "b": [3]}
+    assert _features(second) == {"a": [1], "b": [2], "c": [4]}
+
+
+def test_of_a_repeated_feature_the_last_counts_and_all_are_checked() -> None:
+    twice = object_of([("a", 1), ("a", 2)])
+    assert _features(serialised_examples({"examples": [twice]})[0]) == {"a": [2]}
+    with pytest.raises(ApiError):
+        serialised_examples({"examples": [object_of([("a", None), ("a", 2)])]})
 
 
 @pytest.mark.parametrize(
@@ -34,40 +63,32 @@ def _signature(inputs: str, outputs: str) -> Signature:
         ),
         ({"examples": [{}, 1]}, "Example must be JSON object but got JSON Number"),
         ({"examples": [{}], "context": []}, "Example must be JSON object but got JSON Array"),
-    ],
-)
-def test_bodies_without_examples_are_refused(request_: dict[str, JsonValue], message: str) -> None:
-    with pytest.raises(ApiError) as raised:
-        check_examples(request_)
-    assert raised.value.message == message
-
-
-def test_bodies_with_examples_pass() -> None:
-    check_examples({"examples": [{"a": 1}], "context": {"b": [2.0]}})
-
-
-@pytest.mark.parametrize(
-    ("verb", "inputs", "outputs", "message"),
-    [
-        ("classify", "a b", "y", "Expected one input Tensor."),
-        ("regress", "a b", "y", "Expected one input Tensor."),
-        ("regress", "inputs", "y z", "Expected one output Tensor."),
         (
-            "classify",
-            "inputs",
-            "x y z",
-            "Expected either one or two output Tensors but found 3",
+            {"examples": [{"a": [1, 2.0]}]},
+            "Unexpected element type in feature: a expecting type: int64",
         ),
-        ("classify", "x", "y", "No classification inputs found in SignatureDef"),
-        ("regress", "x", "y", "No regression inputs found in SignatureDef"),
+        (
+            {"examples": [{"a": [1.0, 2]}]},
+            "Unexpected element type in feature: a expecting type: float",
+        ),
+        (
+            {"examples": [{"a": ["", 2]}]},
+            "Unexpected element type in feature: a expecting type: bytes",
+        ),
+        ({"examples": [{"a": None}]}, "Feature: a has element with unexpected JSON type: Null"),
+        ({"examples": [{"a": [[1]]}]}, "Feature: a has element with unexpected JSON type: Array"),
+        (
+            {"examples": [{"a": {"b": 1}}]},
+            "Feature: a has element with unexpected JSON type: Object",
+        ),
+        (
+            {"examples": [{"a": 2**63}]},
+            "Feature: a has uint64_t element. Only int64_t is supported.",
+        ),
+        ({"examples": [{"a": {"b64": "?"}}]}, "Unable to base64 decode"),
     ],
 )
-def test_predict_signatures_are_refused(
-    verb: Literal["classify", "regress"], inputs: str, outputs: str, message: str
-) -> None:
-    error = refusal(verb, _signature(inputs, outputs))
-    assert (error.code, error.message) == (Code.INVALID_ARGUMENT, message)
-
-
-def test_a_signature_that_could_answer_is_unimplemented() -> None:
-    assert refusal("regress", _signature("inputs", "outputs")).http_status == 501
+def test_what_no_example_can_hold_is_refused(request_: dict[str, JsonValue], message: str) -> None:
+    with pytest.raises(ApiError) as raised:
+        serialised_examples(request_)
+    assert raised.value.message == message

@@ -8,7 +8,7 @@ from serving.bundle import Signature
 from serving.dtypes import Array, Dtype
 from serving.errors import ApiError
 from serving.json_value import JsonValue
-from serving.predict import predict, signature_key
+from serving.predict import read_question, signature_key
 
 _SIGNATURE = Signature({"x": "x:0"}, {"y": "y:0"}, {"x": Dtype("int64")})
 
@@ -40,7 +40,9 @@ class Doubler:
 def test_answers_come_in_the_format_of_the_question(
     request_: dict[str, JsonValue], body: bytes
 ) -> None:
-    assert predict(request_, Doubler(), _SIGNATURE) == body
+    question = read_question(request_, Doubler(), "")
+    outputs = question.bundle.run(question.signature, question.arrays)
+    assert question.body(outputs) == body
 
 
 @pytest.mark.parametrize(
@@ -64,7 +66,7 @@ def test_answers_come_in_the_format_of_the_question(
 )
 def test_one_of_both_formats_is_needed(request_: dict[str, JsonValue], message: str) -> None:
     with pytest.raises(ApiError) as raised:
-        predict(request_, Doubler(), _SIGNATURE)
+        read_question(request_, Doubler(), "")
     assert raised.value.message == message
 
 

@@ -5,18 +5,25 @@ from pathlib import Path
 import pytest
 
 from serving.errors import Reply
+from serving.model_config import ModelConfig
+from serving.models import Models
 from serving.rest_api import RestApi
 from serving.versions import ServedModel
 
 
 @pytest.fixture(scope="module")
 def api(exports: Path) -> Iterator[RestApi]:
-    models = {name: ServedModel(name, exports / name) for name in ("scale", "kinds")}
-    for model in models.values():
-        model.poll()
-    yield RestApi({**models, "absent": ServedModel("absent", exports / "absent")})
-    for model in models.values():
-        model.close()
+    labels = {"scale": {"new": 2}}
+    models = Models(
+        [
+            ModelConfig(name, exports / name, labels=labels.get(name, {}))
+            for name in ("scale", "kinds", "judges", "absent")
+        ],
+        poll_seconds=0,
+    )
+    models.poll()
+    yield RestApi(models)
+    models.close()
 
 
 def _asked(api: RestApi, path: str, body: str) -> tuple[int, object]:
@@ -29,6 +36,7 @@ def _asked(api: RestApi, path: str, body: str) -> tuple[int, object]:
     [
         ("scale:predict", '{"instances": [[1, 2]]}', {"predictions": [[2.0, 4.0]]}),
         ("scale/versions/2:predict", '{"inputs": [[1, 2]]}', {"outputs": [[2.0, 4.0]]}),
+        ("scale/labels/n%65w:predict", '{"inputs": [[1, 2]]}', {"outputs": [[2.0, 4.0]]}),
         (
             "scale:predict",
             '{"signature_name": "sum", "instances": [{"x": [1, 0.05]}]}',
@@ -73,7 +81,7 @@ def test_questions_are_answered(api: RestApi, path: str, body: str, answer: obje
             404,
             "Servable not found for request: Specific(scale, 1)",
         ),
-        ("scale/labels/new:predict", "{}", 400, "Unrecognized servable version label: new"),
+        ("scale/labels/old:predict", "{}", 400, "Unrecognized servable version label: old"),
         ("nope/labels/new:predict", "{}", 400, "Unrecognized servable version label: new"),
         (
             "scale:predict",
@@ -88,6 +96,12 @@ def test_questions_are_answered(api: RestApi, path: str, body: str, answer: obje
             '{"examples": [{}]}',
             400,
             "No classification inputs found in SignatureDef",
+        ),
+        (
+            "scale:classify",
+            '{"signature_name": "nope", "examples": [{}]}',
+            400,
+            "No signature was found with the name: nope",
         ),
         ("kinds:regress", '{"examples": [{}]}', 400, "Expected one input Tensor."),
         (
@@ -156,9 +170,9 @@ def test_what_is_not_there_is_404(api: RestApi, path: str, message: str) -> None
 
 def test_the_status_of_a_broken_version_tells_its_error(tmp_path: Path) -> None:
     (tmp_path / "3").mkdir()
-    model = ServedModel("m", tmp_path)
-    model.poll()
-    reply = RestApi({"m": model}).answer("GET", "/v1/models/m", b"")
+    models = Models([ModelConfig("m", tmp_path)], poll_seconds=0)
+    models.poll()
+    reply = RestApi(models).answer("GET", "/v1/models/m", b"")
     (status,) = json.loads(reply.body)["model_version_status"]
     assert status == {
         "version": "3",
@@ -185,10 +199,49 @@ def test_a_version_past_64_bits_is_a_400_without_a_body(api: RestApi) -> None:
 
 
 def test_a_failure_nobody_foresaw_is_a_500(caplog: pytest.LogCaptureFixture) -> None:
-    class Broken(dict[str, ServedModel]):
-        def __contains__(self, name: object) -> bool:
+    class Broken(Models):
+        def get(self, name: str) -> ServedModel | None:
             raise RuntimeError("a bug")
 
-    reply = RestApi(Broken()).answer("GET", "/v1/models/m/metadata", b"")
+    reply = RestApi(Broken([])).answer("GET", "/v1/models/m", b"")
     assert (reply.status, json.loads(reply.body)) == (500, {"error": "RuntimeError: a bug"})
-    assert "GET /v1/models/m/metadata failed" in caplog.text
+    assert "a request failed: model '', verb ''" in caplog.text
+
+
+@pytest.mark.parametrize(
+    ("path", "body", "results"),
+    [
+        (
+            "judges:classify",
+            '{"examples": [{"a": 0.25, "s": "x"}, {"a": [1.5], "s": {"b64": "eQ=="}}]}',
+            [[["even", 0.25], ["x", 7.0]], [["even", 1.5], ["y", 7.0]]],
+        ),
+        # A context is read beside each example; the example's own value comes later and counts.
+        (
+            "judges:classify",
+            '{"context": {"a": 0.5, "b": 3}, "examples": [{"s": "x"}, {"s": "y", "b": true}]}',
+            [[["even", 0.5], ["x", 3.0]], [["even", 0.5], ["y", 1.0]]],
+        ),
+        (
+            "judges:classify",
+            '{"signature_name": "scores", "examples": [{"a": NaN}]}',
+            [[["", "NaN"]]],
+        ),
+        (
+            "judges:classify",
+            '{"signature_name": "classes", "examples": [{"a": 1.0, "s": "x"}]}',
+            [[["x", 0.0]]],
+        ),
+        (
+            "judges:regress",
+            '{"signature_name": "regress", "examples": [{"a": 0.25, "b": 2}, {"a": 1.0, "b": 3}]}',
+            [0.5, 3.0],
+        ),
+    ],
+)
+def test_examples_are_classified_and_regressed(
+    api: RestApi, path: str, body: str, results: object
+) -> None:
+    reply = api.answer("POST", f"/v1/models/{path}", body.encode())
+    answer = json.loads(reply.body, parse_constant=str)
+    assert (reply.status, answer) == (200, {"results": results})

@@ -100,7 +100,9 @@ def test_a_block_that_fails_stops_the_server_too(exports: Path) -> None:
 
 def test_waiting_in_vain_tells_why(tmp_path: Path) -> None:
     with (
-        pytest.raises(TimeoutError, match=r"no version of m under .* \(no version was found\)"),
+        pytest.raises(
+            TimeoutError, match=r"not available .*: model m under .*: no version was found"
+        ),
         serving.running("m", tmp_path, timeout_seconds=0.1, poll_seconds=0.1),
     ):
         pass

@@ -1,6 +1,8 @@
+import json
 import signal
 import subprocess
 import sys
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -12,11 +14,12 @@ from serving.server import bound_socket
 
 
 @pytest.fixture
-def start(tmp_path: Path) -> Iterator[Callable[..., "subprocess.Popen[str]"]]:
+def start() -> Iterator[Callable[..., "subprocess.Popen[str]"]]:
     started: list[subprocess.Popen[str]] = []
 
     def run(*flags: str) -> "subprocess.Popen[str]":
-        command = [sys.executable, "-m", "serving", "--model_name=scale", *flags]
+        named = [] if any("config_file" in flag for flag in flags) else ["--model_name=scale"]
+        command = [sys.executable, "-m", "serving", *named, *flags]
         process = subprocess.Popen(
             command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
         )
@@ -46,7 +49,74 @@ def test_it_serves_on_a_free_port_until_it_is_told_to_stop(
     assert response.json() == {"predictions": [[2.0, 4.0]]}
     process.send_signal(signal.SIGTERM)
     output, _ = process.communicate(timeout=30)
-    assert (process.returncode, output) == (0, "Stopped.\n")
+    line, last = output.splitlines()
+    assert (process.returncode, last) == (0, "Stopped.")
+    told = json.loads(line)
+    assert (told["model"], told["verb"], told["status"]) == ("scale", "predict", 200)
+
+
+def test_several_models_are_served_from_a_configuration_that_may_change(
+    start: Callable[..., "subprocess.Popen[str]"], exports: Path, tmp_path: Path
+) -> None:
+    def model(name: str, more: str = "") -> str:
+        platform = 'model_platform: "tensorflow"'
+        return f'config {{ name: "{name}" base_path: "{exports / name}" {platform} {more} }}'
+
+    def configure(*models: str) -> None:
+        (tmp_path / "new").write_text(f"model_config_list {{ {' '.join(models)} }}")
+        (tmp_path / "new").rename(tmp_path / "models.config")
+
+    policy = "model_version_policy { specific { versions: 1 versions: 2 } }"
+    labels = 'version_labels { key: "stable" value: 1 }'
+    configure(model("scale", policy + labels))
+    (tmp_path / "batching.config").write_text("max_batch_size { value: 8 }")
+    (tmp_path / "monitoring.config").write_text('prometheus_config { enable: true path: "/m" }')
+    process = start(
+        f"--model_config_file={tmp_path / 'models.config'}",
+        "--model_config_file_poll_wait_seconds=0.05",
+        "--file_system_poll_wait_seconds=0.05",
+        "--enable_batching",
+        f"--batching_parameters_file={tmp_path / 'batching.config'}",
+        f"--monitoring_config_file={tmp_path / 'monitoring.config'}",
+        "--rest_api_port=0",
+        "--log_requests=false",
+    )
+    for _ in range(2):
+        _line(process)
+    place, _, _ = _line(process).removeprefix("Serving scale at ").rstrip().rpartition("/scale")
+    stable = f"{place}/scale/labels/stable"
+
+    def answer() -> object:
+        return httpx.post(f"{stable}:predict", json={"instances": [[1, 2]]}).json()
+
+    assert answer() == {"predictions": [[1.0, 2.0]]}
+    configure(model("scale", policy + labels.replace("value: 1", "value: 2")), model("kinds"))
+    deadline = time.monotonic() + 30
+    while answer() != {"predictions": [[2.0, 4.0]]} or httpx.get(f"{place}/kinds").is_error:
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+    metrics = httpx.get(place.removesuffix("/v1/models") + "/m").text
+    assert ':tensorflow:serving:request_count{model_name="scale",status="OK"}' in metrics
+
+
+def test_after_sigterm_it_is_not_ready_but_answers_for_a_while(
+    start: Callable[..., "subprocess.Popen[str]"], exports: Path
+) -> None:
+    process = start(
+        f"--model_base_path={exports / 'scale'}", "--rest_api_port=0", "--drain_seconds=1"
+    )
+    for _ in range(2):
+        _line(process)
+    place = _line(process).removeprefix("Serving scale at ").rstrip()
+    ready = place.replace("/v1/models/scale", "/readyz")
+    assert httpx.get(ready).status_code == 200
+    process.send_signal(signal.SIGTERM)
+    deadline = time.monotonic() + 30
+    while httpx.get(ready).status_code != 503:
+        assert time.monotonic() < deadline
+    assert httpx.post(f"{place}:predict", json={"instances": [[1, 2]]}).status_code == 200
+    output, _ = process.communicate(timeout=30)
+    assert (process.returncode, output.splitlines()[-1]) == (0, "Stopped.")
 
 
 def test_with_no_version_the_port_stays_closed_and_the_process_waits(
@@ -73,28 +143,8 @@ def test_a_port_that_is_taken_is_told(capsys: pytest.CaptureFixture[str], tmp_pa
     assert f"Cannot listen on 127.0.0.1:{port}: " in capsys.readouterr().err
 
 
-@pytest.mark.parametrize(
-    ("flag", "message"),
-    [
-        ("--rest_api_port=65536", "got 65536, expected 0 to 65535"),
-        ("--rest_api_port=x", "invalid _port value: 'x'"),
-        ("--file_system_poll_wait_seconds=0", "got 0, expected a positive number of seconds"),
-        ("--unknown=1", "unrecognized arguments: --unknown=1"),
-    ],
-)
-def test_wrong_flags_exit_with_2(
-    flag: str, message: str, capsys: pytest.CaptureFixture[str]
+def test_a_configuration_that_cannot_be_used_is_told(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path
 ) -> None:
-    with pytest.raises(SystemExit) as raised:
-        main(["--model_name=m", "--model_base_path=d", flag])
-    assert raised.value.code == 2
-    assert message in capsys.readouterr().err
-
-
-@pytest.mark.parametrize("flags", [["--model_name=m"], ["--model_base_path=d"]])
-def test_model_and_base_path_are_required(
-    flags: list[str], capsys: pytest.CaptureFixture[str]
-) -> None:
-    with pytest.raises(SystemExit):
-        main(flags)
-    assert "the following arguments are required" in capsys.readouterr().err
+    assert main([f"--model_config_file={tmp_path / 'absent'}"]) == 2
+    assert f"{tmp_path / 'absent'}: cannot be read" in capsys.readouterr().err

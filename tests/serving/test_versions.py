@@ -1,38 +1,15 @@
 import shutil
 import threading
-from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import pytest
 
-from serving.bundle import Signature
-from serving.dtypes import Array
 from serving.errors import ApiError, Code
+from serving.model_config import ModelConfig
+from serving.version_policy import every_version, latest, specific
 from serving.versions import ServedModel, State
-
-
-class FakeBundle:
-    """A bundle that knows its folder and whether it was closed."""
-
-    metadata: dict[str, Any]
-
-    def __init__(self, folder: Path) -> None:
-        if not (folder / "saved_model.pb").exists():
-            raise ApiError(Code.NOT_FOUND, f"nothing in {folder.name}")
-        if (folder / "saved_model.pb").read_text() == "bug":
-            raise RuntimeError("a bug")
-        self.folder = folder
-        self.is_closed = False
-
-    def signature(self, key: str) -> Signature:
-        raise NotImplementedError
-
-    def run(self, signature: Signature, arrays: Mapping[str, Array]) -> dict[str, Array]:
-        raise NotImplementedError
-
-    def close(self) -> None:
-        self.is_closed = True
+from tests.serving.fake_bundle import FakeBundle
 
 
 def _add(base_path: Path, name: str, content: str | None = "model") -> None:
@@ -52,7 +29,7 @@ def _latest(model: ServedModel) -> int:
 
 @pytest.fixture
 def model(tmp_path: Path) -> ServedModel:
-    return ServedModel("m", tmp_path, FakeBundle)
+    return ServedModel(ModelConfig("m", tmp_path), FakeBundle)
 
 
 def test_the_largest_number_is_served_and_other_names_are_not(
@@ -89,7 +66,7 @@ def test_a_new_version_is_loaded_before_the_old_one_is_unloaded(tmp_path: Path) 
         seen.append(_states(served))
         return FakeBundle(folder)
 
-    served = ServedModel("m", tmp_path, load)
+    served = ServedModel(ModelConfig("m", tmp_path), load)
     _add(tmp_path, "1")
     served.poll()
     _add(tmp_path, "2")
@@ -200,3 +177,78 @@ def test_waiting_ends_with_the_first_available_version(model: ServedModel, tmp_p
     _add(tmp_path, "1")
     threading.Timer(0.05, model.poll).start()
     assert model.await_available(10)
+
+
+def test_a_policy_says_which_versions_are_served(model: ServedModel, tmp_path: Path) -> None:
+    for name in ("1", "2", "3"):
+        _add(tmp_path, name)
+    model.config = replace(model.config, policy=every_version())
+    model.poll()
+    assert _states(model) == [(3, "AVAILABLE"), (2, "AVAILABLE"), (1, "AVAILABLE")]
+    with model.using(2) as (number, _):
+        assert number == 2
+    assert _latest(model) == 3
+    model.config = replace(model.config, policy=latest(2))
+    model.poll()
+    assert _states(model) == [(3, "AVAILABLE"), (2, "AVAILABLE"), (1, "END")]
+    model.config = replace(model.config, policy=specific([1, 9]))
+    model.poll()
+    assert _states(model) == [(3, "END"), (2, "END"), (1, "AVAILABLE")]
+
+
+def test_a_policy_that_no_version_fits_unloads_all(model: ServedModel, tmp_path: Path) -> None:
+    _add(tmp_path, "1")
+    model.poll()
+    model.config = replace(model.config, policy=specific([9]))
+    model.poll()
+    assert _states(model) == [(1, "END")]
+
+
+def test_a_withdrawn_model_is_unloaded_even_if_its_folder_is_gone(
+    model: ServedModel, tmp_path: Path
+) -> None:
+    _add(tmp_path, "1")
+    model.poll()
+    shutil.rmtree(tmp_path)
+    model.config = replace(model.config, is_withdrawn=True)
+    model.poll()
+    assert _states(model) == [(1, "END")]
+
+
+def test_a_folder_waits_until_nothing_in_it_changes_any_more(tmp_path: Path) -> None:
+    model = ServedModel(ModelConfig("m", tmp_path), FakeBundle, settle_seconds=3600)
+    _add(tmp_path, "1")
+    model.poll()
+    model.poll()
+    assert _states(model) == [(1, "START")]
+    shutil.rmtree(tmp_path / "1")
+    model.poll()
+    assert _states(model) == []
+
+
+def test_labels_point_to_versions_that_are_available(
+    model: ServedModel, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    def labelled(label: str) -> int:
+        with model.using(None, label) as (number, _):
+            return number
+
+    for name in ("1", "2"):
+        _add(tmp_path, name)
+    labels = {"stable": 1, "canary": 2}
+    model.config = replace(model.config, policy=every_version(), labels=labels)
+    model.poll()
+    assert (labelled("stable"), labelled("canary")) == (1, 2)
+
+    # The version is not there yet, so the old mapping stays.
+    model.config = replace(model.config, labels={"stable": 3, "new": 3})
+    model.poll()
+    model.poll()
+    assert labelled("stable") == 1
+    assert caplog.text.count("m: labels wait for their versions to load: ['stable', 'new']") == 1
+    for unknown in ("new", "canary", "Stable"):
+        with pytest.raises(ApiError, match=f"Unrecognized servable version label: {unknown}"):
+            labelled(unknown)
+    _add(tmp_path, "3")
+    model.poll()
+    assert (labelled("stable"), labelled("new")) == (3, 3)
