@@ -19,9 +19,9 @@ STAGES = (
     ("data", "layers"),
     (
         *("models", "run_folder", "histories", "feature_encoder", "schedules", "weight_average"),
-        "devices",
+        *("devices", "feature_cells", "answer_options"),
     ),
-    ("keeper",),
+    ("keeper", "predicting"),
     ("training", "predictor", "growth"),
     ("export", "evaluation", "answers", "model_card", "new_run", "updates"),
     ("recommender", "baselines"),

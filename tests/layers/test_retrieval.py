@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from tfhrnn.errors import ConfigError
 from tfhrnn.layers import retrieval as module
 from tfhrnn.layers.retrieval import Retrieval, seen_columns
-from tfhrnn.layers.top_k import Marks
+from tfhrnn.layers.marks import Marks
 
 ITEMS, UNITS, BATCH = 70, 5, 4
 
