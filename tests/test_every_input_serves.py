@@ -161,9 +161,9 @@ def test_words_and_first_items_are_in_the_saved_graph(make_log: MakeLog, tmp_pat
     inputs = {
         name: tf.constant(arrays[name], spec.dtype) for name, spec in predictor.signature().items()
     }
-    card = {"name": "model", "description": "every input", "preset": "", "protocol_hash": ""}
+    card: dict[str, Any] = {"name": "model", "description": "every input", "preset": ""}
     card |= {"data": {"catalogue_items": 30, "thresholds": []}, "versions": {}}
-    card |= {"state": {"bytes": 0, "fingerprint": ""}}
+    card |= {"state": {"bytes": 0, "fingerprint": ""}, "protocol_hash": ""}
     saved = tf.saved_model.load(str(export(predictor, tmp_path / "model", card)))
     found, expected = (
         saved.signatures["serving_default"](**inputs),

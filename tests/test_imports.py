@@ -24,6 +24,7 @@ STAGES = (
     ("keeper", "predicting"),
     ("training", "predictor", "growth"),
     ("export", "evaluation", "answers", "model_card", "new_run", "updates"),
+    ("trained_model",),
     ("recommender", "baselines"),
     ("quickstart", "experiments", "choices"),
     ("arguments", "asking", "comparison_commands", "commands", "cli", "__main__"),

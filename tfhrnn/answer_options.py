@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
 import numpy.typing as npt
@@ -13,7 +13,8 @@ from tfhrnn.data.features import FeatureSpec
 from tfhrnn.errors import ConfigError, DataError
 from tfhrnn.feature_cells import feature_array
 
-ID_COLUMN = "item_id"
+ID_COLUMN: Final = "item_id"
+_MOST: Final = 2**31 - 1  # of an int32; far beyond any catalogue, and there k is cut
 
 
 @dataclass(frozen=True)
@@ -69,7 +70,7 @@ class AnswerOptions:
           DataError: a feature with too few or many values, or no number where one belongs.
         """
         arrays: dict[str, npt.NDArray[Any]] = {
-            "k": np.full(size, self.k, np.int32),
+            "k": np.full(size, min(self.k, _MOST), np.int32),
             "exclude_seen": np.full(size, self.exclude_seen),
             "allow": _rows(self.allow or (), size),
             "deny": _rows(self.deny, size),

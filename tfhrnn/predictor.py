@@ -8,8 +8,8 @@ features or item features lacks their inputs):
 |---|---|---|
 | `recommend`, `serving_default` | events, user, query_time, question | answers |
 | `recommend_from_state` | state_bytes, query_time, question | answers |
-| `rank` | events, user, query_time, items `[b, n]` | log_probabilities, feedback `[b, n]` |
-| `rank_from_state` | state_bytes, query_time, items `[b, n]` | log_probabilities, feedback `[b, n]` |
+| `rank` | events, user, query_time, items `[b, n]` | log_probabilities, feedback |
+| `rank_from_state` | state_bytes, query_time, items `[b, n]` | log_probabilities, feedback |
 | `start` | rows `[b]` int32, user | state_bytes `[b]` |
 | `update` | state_bytes, items `[b, n]`, times, feedback, event_types | state_bytes `[b]` |
 | `similar_items` | items `[b]`, k | items, similarities `[b, k]` |
@@ -30,10 +30,11 @@ features or item features lacks their inputs):
 
 An `allow` list without ids restricts nothing; one whose ids are all unknown allows nothing.
 Denied and seen items stay in the softmax, so that log-probabilities do not depend on filters, k or
-exploration. `cold_items` that the catalogue has are answered from the catalogue. With
-`exploration` w > 0 answers are chosen and sorted by log p + w·g, g being Gumbel noise drawn by
-`seed` and item: w = 1 draws from the model's distribution without replacement, less keeps closer to
-the best. `rank` gives −inf and NaN for unknown ids; a model without a ranking head answers no feedback.
+exploration. `cold_items` compete in it too, at λ = 1; those that the catalogue has are answered
+from the catalogue, and none is ever among the seen. With an `exploration` of w > 0, items are
+chosen and sorted by log p + w·g, g being Gumbel noise drawn by `seed` and item: w = 1 draws from
+the model's distribution without replacement, less keeps closer to the best. `rank` answers for
+given ids, −inf and NaN for unknown ones; a model without a ranking head answers no feedback.
 
 A catalogue too large to be scored at once goes through another `tfhrnn.layers.retrieval`. Standard
 TensorFlow ops only.

@@ -21,8 +21,13 @@ from tfhrnn.predicting.user_reader import Reading
 
 
 class _New(NamedTuple):
-    """A request's new items, `[batch, new]` each: ids, scores (−inf for none), and whether each
-    may be answered."""
+    """A request's new items, `[batch, new]` each.
+
+    Attributes:
+      ids: strings.
+      scores: −inf where there is no item.
+      open: whether it may be answered.
+    """
 
     ids: tf.Tensor
     scores: tf.Tensor

@@ -105,7 +105,7 @@ class StateBytes(tf.Module):
 
     def _stored(self, state: UserState) -> list[tf.Tensor]:
         seen = tf.cast(state.seen + 1, self._column)  # 0 where there are no more
-        return [*state[:6], seen, state.user, *state.tower]
+        return list(state._replace(seen=seen).parts)
 
     def _read(self, body: tf.Tensor) -> UserState:
         parts, at, batch = [], len(self._head), tf.shape(body)[0]
@@ -113,8 +113,8 @@ class StateBytes(tf.Module):
             flat = tf.reshape(body[:, at : at + size], [batch, size // dtype.size, dtype.size])
             parts.append(tf.reshape(tf.bitcast(flat, dtype), [batch, *shape]))
             at += size
-        seen = tf.cast(parts[6], tf.int32) - 1
-        return UserState(*parts[:6], seen, parts[7], tuple(parts[8:]))
+        state = UserState.of_parts(parts)
+        return state._replace(seen=tf.cast(state.seen, tf.int32) - 1)
 
 
 def _checksum(payload: tf.Tensor) -> tf.Tensor:

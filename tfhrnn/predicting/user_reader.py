@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-import numpy as np
 import tensorflow as tf
 
 from tfhrnn.data.catalogue import FIRST_ITEM, START
@@ -76,11 +75,9 @@ class UserReader(tf.Module):
           query_time: `[batch]` int64.
         """
         before = self.begun(user)
-        batch = tf.shape(count)[0]
-        last = tf.sequence_mask(count, tf.shape(events.time)[1] + 1, tf.int32)
-        asked = tf.concat([events.time, tf.zeros([batch, 1], tf.int64)], axis=1)
-        place = tf.range(tf.shape(last)[1]) == count[:, tf.newaxis]
-        asked = tf.where(place, query_time[:, tf.newaxis], asked)
+        asked = tf.pad(events.time, [[0, 0], [0, 1]])
+        last = tf.range(tf.shape(asked)[1]) == count[:, tf.newaxis]
+        asked = tf.where(last, query_time[:, tf.newaxis], asked)
         # No history, no first item: what training knows from the start event on is not known yet.
         padded = tf.pad(events.item, [[0, 0], [0, 1]])
         first = tf.where(count > 0, padded[:, 0], START)
@@ -118,17 +115,16 @@ class UserReader(tf.Module):
         """
 
         def body(at: tf.Tensor, *parts: tf.Tensor) -> tuple[tf.Tensor, ...]:
-            now = UserState(*parts[:8], parts[8:])
+            now = UserState.of_parts(parts)
             active = count > at
             end = tf.reduce_min(tf.where(active, count, tf.int32.max))
-            return end, *_flat(_chosen(active, self._moved(now, events, at, end), now))
+            return end, *_chosen(active, self._moved(now, events, at, end), now)
 
-        flat = _flat(state)
-        shapes = (tf.TensorShape([]), *(part.shape for part in flat))
-        _, *flat = tf.while_loop(
+        shapes = (tf.TensorShape([]), *(part.shape for part in state.parts))
+        _, *parts = tf.while_loop(
             lambda at, *_: at < tf.reduce_max(tf.concat([count, [0]], axis=0)),
             body,
-            (tf.constant(0), *flat),
+            (tf.constant(0), *state.parts),
             shape_invariants=shapes,
             parallel_iterations=1,
         )
@@ -136,12 +132,12 @@ class UserReader(tf.Module):
         new = tf.where(given, events.item - FIRST_ITEM, -1)
         seen = seen_columns(tf.concat([state.seen[:, ::-1], new], axis=1), self.seen_items)
         seen = tf.ensure_shape(seen, [None, self.seen_items])
-        return UserState(*flat[:8], tuple(flat[8:]))._replace(seen=seen)
+        return UserState.of_parts(parts)._replace(seen=seen)
 
     def _moved(
         self, state: UserState, events: Events, begin: tf.Tensor, end: tf.Tensor
     ) -> UserState:
-        """States after the events from `begin` up to `end`, at least one, the seen set as it was."""
+        """States after events `begin` up to `end`, one or more, with the seen set of before."""
         first = tf.where(state.position > 0, state.first_item, events.item[:, begin])
         inner, asked = events.part(begin, end - 1), events.time[:, begin:end]
         steps = self._steps(state, inner, asked, first)
@@ -159,8 +155,14 @@ class UserReader(tf.Module):
     def _steps(
         self, before: UserState, events: Events, asked: tf.Tensor, first: tf.Tensor
     ) -> Steps:
-        levels = {"thresholds": self.thresholds, "start_level": self.start_level}
-        return steps_of(before, events, asked, first, **levels)
+        return steps_of(
+            before,
+            events,
+            asked,
+            first,
+            thresholds=self.thresholds,
+            start_level=self.start_level,
+        )
 
     def _after_flush(self, steps: Steps) -> Steps:
         """A state that has read nothing is what a flush leaves: where there is one, no reset."""
@@ -192,14 +194,10 @@ class UserReader(tf.Module):
         return Reading(hidden, seen, seen_bias)
 
 
-def _flat(state: UserState) -> tuple[tf.Tensor, ...]:
-    return (*state[:-1], *state.tower)
-
-
-def _chosen(active: tf.Tensor, new: UserState, old: UserState) -> UserState:
-    """The new states of active rows and the old ones of the others."""
+def _chosen(active: tf.Tensor, new: UserState, old: UserState) -> list[tf.Tensor]:
+    """The parts of active rows' new states and of the others' old ones."""
     parts = []
-    for one, other in zip(_flat(new), _flat(old), strict=True):
+    for one, other in zip(new.parts, old.parts, strict=True):
         rows = tf.reshape(active, [-1, *[1] * (one.shape.rank - 1)])
         parts.append(tf.where(rows, one, other))
-    return UserState(*parts[:8], tuple(parts[8:]))
+    return parts

@@ -7,6 +7,7 @@ event pending.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -41,6 +42,17 @@ class UserState(NamedTuple):
     seen: tf.Tensor
     user: tf.Tensor
     tower: State
+
+    @property
+    def parts(self) -> tuple[tf.Tensor, ...]:
+        """Every tensor, those of the tower last."""
+        return (*self[:-1], *self.tower)
+
+    @classmethod
+    def of_parts(cls, parts: Sequence[tf.Tensor]) -> UserState:
+        """The inverse of `parts`."""
+        own = len(cls._fields) - 1
+        return cls._make([*parts[:own], tuple(parts[own:])])
 
     @classmethod
     def begun(cls, user: tf.Tensor, tower: State, seen_items: int) -> UserState:
