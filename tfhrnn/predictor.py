@@ -302,7 +302,7 @@ def _function(answer: Answer, signature: Signature) -> Any:
     """A graph with named inputs, which first checks that all are of the same rows."""
 
     def named(**inputs: tf.Tensor) -> dict[str, tf.Tensor]:
-        with tf.control_dependencies(same_rows(inputs)):
+        with tf.control_dependencies(same_rows(inputs, signature)):
             return answer({name: tf.identity(value) for name, value in inputs.items()})
 
     return tf.function(named).get_concrete_function(**signature)

@@ -6,7 +6,7 @@ inputs is not read. Whatever does not fit is an InvalidArgumentError that names 
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 import numpy as np
 import tensorflow as tf
@@ -34,9 +34,9 @@ def feature_signature(prefix: str, specs: Sequence[FeatureSpec], rank: int) -> S
     return found
 
 
-def same_rows(inputs: Inputs) -> list[tf.Operation]:
-    """Checks that all inputs are of as many rows as the first one."""
-    first, *others = inputs
+def same_rows(inputs: Inputs, names: Iterable[str]) -> list[tf.Operation]:
+    """Checks that inputs are of as many rows as the first one of `names`."""
+    first, *others = names
     rows = tf.shape(inputs[first])[0]
     return [
         tf.debugging.assert_equal(
