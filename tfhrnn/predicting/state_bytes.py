@@ -86,7 +86,7 @@ class StateBytes(tf.Module):
         checks: tuple[tuple[tf.Tensor, list[object]], ...] = (
             (magic, ["got bytes that are no state"]),
             (version, [f"expected format {VERSION}, got", raw[:, 4]]),
-            (model, ["got the state of another model, expected one of model", self.fingerprint]),
+            (model, [f"got the state of another model, expected one of {self.fingerprint}"]),
             (tf.reduce_all(length == self.length), [f"expected {self.length} bytes, got", length]),
             (tf.reduce_all(_checksum(body) == told), ["got a damaged state"]),
         )
