@@ -90,7 +90,8 @@ class TrainedModel:
           feedback: of plain lists' events, None or NaN where unknown; all of them if left out.
           event_types: types of plain lists' events, "" or None where unknown; all of them if left
             out.
-          rerank: retrieve that many, and return the k of the highest predicted feedback.
+          rerank: retrieve that many, and return the k of the highest predicted feedback; cold
+            items, of which none is predicted, come last.
           retrieval: how the best are found, see `tfhrnn.predictor.Predictor`.
           allow: the only ids to recommend; None for all items.
           deny: ids not to recommend.

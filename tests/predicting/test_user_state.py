@@ -61,18 +61,24 @@ def drawn(log: EventLog, lengths: list[int], seed: int = 0) -> Histories:
         times,
         feedback,
         {"age": [20.0 + user for user in users], "group": ["ab"[user % 2] for user in users]},
+        [rng.choice(["buy", "view, é", "lend", ""], count).tolist() for count in lengths],
     )
 
 
 def events(histories: Histories, begin: int, end: int) -> dict[str, Any]:
     """The events from `begin` up to `end` as `update` takes them."""
+    assert histories.event_types is not None
     part = Histories(
         histories.names,
         [row[begin:end] for row in histories.items],
         [row[begin:end] for row in histories.times],
         [row[begin:end] for row in histories.feedback],
+        {},
+        [row[begin:end] for row in histories.event_types],
     )
-    arrays = part.inputs(query_time=np.zeros(len(part), np.int64), with_feedback=True)
+    arrays = part.inputs(
+        query_time=np.zeros(len(part), np.int64), with_feedback=True, with_event_types=True
+    )
     return {**arrays, "items": arrays["history"]}
 
 
@@ -128,6 +134,20 @@ def test_updates_and_then_a_query_are_the_whole_history(tiny_log: EventLog, name
     for begin, end in ((0, 3), (3, 3), (3, 12), (12, 30)):
         some = updated(predictor, some, **events(histories, begin, end))
     assert_same_answers(predictor, some, histories)
+
+
+@pytest.mark.parametrize("settings", [{"tied": False}, {"seen_bias_form": "item", "layers": 1}])
+def test_types_of_events_are_carried(typed_log: EventLog, settings: dict[str, Any]) -> None:
+    _, predictor = make(typed_log, "gru", event_types=True, **settings)
+    histories = drawn(typed_log, [0, 3, 11])
+    states = started(predictor, histories)
+    for begin, end in ((0, 1), (1, 5), (5, 11)):
+        states = updated(predictor, states, **events(histories, begin, end))
+    assert_same_answers(predictor, states, histories)
+    arrays = predictor.inputs(histories, AnswerOptions(k=30), query_time=np.full(3, T0 + 10**7))
+    blind = {**arrays, "event_types": np.full_like(arrays["event_types"], "")}
+    seen, unseen = (predictor.ask("recommend", x)["log_probabilities"] for x in (arrays, blind))
+    assert np.abs(seen - unseen)[1:].max() > 1e-4
 
 
 @pytest.mark.parametrize("name", ["gru", "hgru"])
