@@ -169,6 +169,30 @@ def test_no_rows_have_no_answers_and_rest_cannot_say_them(served: Served) -> Non
         assert httpx.post(f"{served.url}:predict", json=body, timeout=60).status_code == 400
 
 
+def test_rows_say_the_same_as_columns(served: Served) -> None:
+    """One object a row, with every input of the signature and lists of one length."""
+    one = request(served.predictor, FILMS[:2], [T0, T0 + 5], k=3, deny=[FILMS[4]])
+    other = request(served.predictor, FILMS[6:8], [T0, T0 + 7], k=3, deny=[FILMS[9]])
+    specs = served.predictor.signature()
+    joined = {name: np.concatenate([one[name], other[name]]) for name in specs}
+    states = state_of(served, joined)
+    for name, arrays in (
+        ("recommend", joined),
+        ("recommend_from_state", {**joined, "state_bytes": states}),
+    ):
+        found = served.predictor.ask(name, arrays)
+        inputs = {x: said(np.asarray(arrays[x]).tolist()) for x in served.predictor.signature(name)}
+        rows = [{x: values[row] for x, values in inputs.items()} for row in range(2)]
+        body = json.dumps({"signature_name": name, "instances": rows})
+        answer = httpx.post(f"{served.url}:predict", content=body, timeout=60).json()
+        for row, told in enumerate(answer["predictions"]):
+            assert told["items"] == texts(found["items"])[row].tolist()
+            assert told["cold"] == [False] * 3
+            np.testing.assert_allclose(
+                told["log_probabilities"], found["log_probabilities"][row], rtol=1e-6
+            )
+
+
 def test_similar_items_ranks_and_the_card(served: Served) -> None:
     found = ask(served, "similar_items", {"items": [FILMS[0], "none"], "k": [40, 2]})
     assert (found["items"] != b"").sum(axis=1).tolist() == [29, 0]
