@@ -1,10 +1,11 @@
-"""What `recommend` and `rank` print and return."""
+"""What `recommend`, `rank` and `similar` print and return."""
 
 from __future__ import annotations
 
 import json
 import math
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import polars as pl
@@ -12,6 +13,7 @@ import pytest
 import tensorflow as tf
 
 from tfhrnn import cli
+from tfhrnn.answer_options import AnswerOptions
 from tfhrnn.recommender import HRNNRecommender
 
 
@@ -84,15 +86,18 @@ def test_the_historys_feedback_means_the_same_on_the_command_line_in_python_and_
         return dict(found.select("item", "log_probability").iter_rows())
 
     signature = tf.saved_model.load(str(trained.export(tmp_path / "model"))).signatures
+    raw: dict[str, Any] = {
+        **AnswerOptions(k=30).inputs(1, trained.predictor.item_specs),
+        "history": [items],
+        "times": [times],
+        "feedback": [[5.0, 1.0, np.nan]],
+        "user_age": [np.nan],
+        "user_group": [""],
+        "query_time": [times[-1] + 90],
+    }
+    specs = trained.predictor.signature()
     answer = signature["serving_default"](
-        history=tf.constant([items]),
-        times=tf.constant([times], tf.int64),
-        feedback=tf.constant([[5.0, 1.0, np.nan]]),
-        user_age=tf.constant([np.nan], tf.float32),
-        user_group=tf.constant([""]),
-        query_time=tf.constant([times[-1] + 90], tf.int64),
-        k=tf.constant([30]),
-        exclude_seen=tf.constant([False]),
+        **{name: tf.constant(raw[name], spec.dtype) for name, spec in specs.items()}
     )
     ids = [item.decode() for item in answer["items"].numpy()[0]]
     served = dict(zip(ids, answer["log_probabilities"].numpy()[0].tolist(), strict=True))
@@ -114,3 +119,42 @@ def test_the_historys_feedback_means_the_same_on_the_command_line_in_python_and_
     ):
         assert cli.main([*rank, text]) == 2
         assert message in capsys.readouterr().err
+
+
+def test_lists_new_items_and_exploration_from_the_command_line(
+    trained: HRNNRecommender, run_folder: Path, tmp_path: Path
+) -> None:
+    films, out, new = trained.catalogue.ids, tmp_path / "out.json", tmp_path / "new.csv"
+    new.write_text("movieId,title,genres\nnew,A [new] one,Drama\n")
+    asked = ["recommend", "--run", str(run_folder), "--history", json.dumps(films[:3])]
+    asked += ["--json", str(out)]
+
+    def found(*words: str) -> list[dict[str, Any]]:
+        assert cli.main([*asked, *words]) == 0
+        items: list[dict[str, Any]] = json.loads(out.read_text())["items"]
+        return items
+
+    listed = found("--allow", json.dumps(films[4:8]), "--deny", json.dumps(films[5:6]))
+    assert {row["item"] for row in listed} == {films[4], films[6], films[7]}
+    cold = found("--cold-items", str(new), "-k", "40")
+    assert [(row["item"], row["title"]) for row in cold if row["cold"]] == [("new", "A [new] one")]
+    assert len(cold) == 31
+    explored = found("--exploration", "1.5", "--seed", "3", "-k", "30")
+    wanted = trained.recommend([films[:3]], k=30, exploration=1.5, seed=3)
+    assert [row["item"] for row in explored] == wanted["item"].to_list()
+
+
+def test_similar_items_from_the_command_line(
+    trained: HRNNRecommender,
+    run_folder: Path,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    film, out = trained.catalogue.ids[3], tmp_path / "out.json"
+    words = ["similar", "--run", str(run_folder), "--items", json.dumps([film, "none"])]
+    assert cli.main([*words, "-k", "2", "--json", str(out)]) == 0
+    assert 'not in the catalogue, similar to nothing: "none"' in capsys.readouterr().out
+    told = json.loads(out.read_text())
+    wanted = trained.similar([film], k=2)
+    assert told["unknown"] == ["none"]
+    assert [row["similar"] for row in told["items"]] == wanted["similar"].to_list()

@@ -13,6 +13,7 @@ import polars as pl
 import pytest
 import tensorflow as tf
 
+from tfhrnn.answer_options import AnswerOptions
 from tfhrnn.config import Config, preset
 from tfhrnn.data.event_log import EventLog, write_event_log
 from tfhrnn.data.facts import training_facts
@@ -156,13 +157,18 @@ def test_words_and_first_items_are_in_the_saved_graph(make_log: MakeLog, tmp_pat
     settings = {"item_features": True, "first_item_features": True, "user_features": True}
     _, _, predictor = make(log, **settings, negate_below="mean", input_cross=1)
     histories = Histories.from_log(log, USERS.tolist(), [0, 1, 3])
-    arrays = predictor.inputs(histories, query_time=histories.last_times + 5, k=30)
+    arrays = predictor.inputs(histories, AnswerOptions(k=30), query_time=histories.last_times + 5)
     inputs = {
         name: tf.constant(arrays[name], spec.dtype) for name, spec in predictor.signature().items()
     }
-    card = {"name": "model", "description": "every input"}
+    card: dict[str, Any] = {"name": "model", "description": "every input", "preset": ""}
+    card |= {"data": {"catalogue_items": 30, "thresholds": []}, "versions": {}}
+    card |= {"state": {"bytes": 0, "fingerprint": ""}, "protocol_hash": ""}
     saved = tf.saved_model.load(str(export(predictor, tmp_path / "model", card)))
-    found, expected = saved.signatures["serving_default"](**inputs), predictor.recommend(**inputs)
+    found, expected = (
+        saved.signatures["serving_default"](**inputs),
+        predictor.function("recommend")(**inputs),
+    )
     for name in ("items", "log_probabilities"):
         np.testing.assert_array_equal(found[name], expected[name])
 

@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+from tfhrnn.answer_options import AnswerOptions
 from tfhrnn.config import RetrievalName
 from tfhrnn.errors import RunError
 from tfhrnn.export import card_text, export
@@ -18,7 +19,15 @@ from tfhrnn.histories import Histories
 from tfhrnn.model_card import model_card
 from tfhrnn.recommender import HRNNRecommender
 
-CARD = {"name": "toy", "description": "A toy.", "data": {"catalogue_items": 30}}
+CARD: dict[str, Any] = {
+    "name": "toy",
+    "description": "A toy.",
+    "preset": "best",
+    "protocol_hash": "",
+    "data": {"catalogue_items": 30, "thresholds": [60]},
+    "state": {"format": 1, "bytes": 9, "fingerprint": "ab"},
+    "versions": {"tensorflow": "2.21.0"},
+}
 T0 = 1_000_000_000
 FILMS = [f"film {n}, é" for n in range(30)]
 
@@ -96,7 +105,8 @@ def test_the_model_card_says_what_the_model_is(version: Path, trained: HRNNRecom
 
 
 def test_a_card_shows_numbers_short_and_leaves_out_what_is_missing() -> None:
-    card = {**CARD, "version": 3, "figures": {"perplexity": 12.34567, "hits": {"best": 0.5}}}
+    card = {"name": "toy", "description": "A toy.", "version": 3, "data": {"catalogue_items": 30}}
+    card["figures"] = {"perplexity": 12.34567, "hits": {"best": 0.5}}
     assert card_text(card) == (
         "# toy, version 3\n\nA toy.\n\n## Data\n\n- catalogue_items: 30\n\n"
         "## Figures\n\n- perplexity: 12.35\n- hits: best 0.5\n"
@@ -127,7 +137,7 @@ def test_a_reloaded_model_answers_as_in_process(
     )
     when = np.array([T0 + 9001, T0, T0 + 10**6])
     ids, log_p = trained.predictor.answer(histories, query_time=when, k=30)
-    arrays = trained.predictor.inputs(histories, query_time=when, k=30)
+    arrays = trained.predictor.inputs(histories, AnswerOptions(k=30), query_time=when)
     loaded = tf.saved_model.load(str(versions[way])).signatures[signature]
     specs = trained.predictor.signature()
     found = loaded(**{name: tf.constant(arrays[name], spec.dtype) for name, spec in specs.items()})

@@ -27,7 +27,7 @@ def encoded(spec: FeatureSpec, cells: Sequence[Any]) -> Any:
     """Raw cells through the arrays of a request and the graph's encoder."""
     empty: list[list[Any]] = [[] for _ in cells]
     histories = Histories([""] * len(cells), empty, empty, empty, {spec.name: cells})
-    arrays = histories.inputs([spec], query_time=np.zeros(len(cells), np.int64), k=1)
+    arrays = histories.inputs([spec], query_time=np.zeros(len(cells), np.int64))
     dtype = tf.float32 if spec.kind == "numeric" else tf.string
     return FeatureEncoder(spec)(tf.constant(arrays[f"user_{spec.name}"], dtype)).numpy()
 

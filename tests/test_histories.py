@@ -113,27 +113,24 @@ def test_a_table_gives_a_history_a_user_in_order_of_first_appearance() -> None:
 
 def test_arrays_are_padded_at_the_end() -> None:
     histories = Histories(["0", "1"], [["é, b", "c"], []], [[5, 6], []], [[1.0, np.nan], []])
-    arrays = histories.inputs(
-        query_time=np.array([7, 8]), k=3, exclude_seen=True, with_feedback=True
-    )
+    arrays = histories.inputs(query_time=np.array([7, 8]), with_feedback=True)
     assert arrays["history"].tolist() == [["é, b", "c"], ["", ""]]
     assert arrays["times"].tolist() == [[5, 6], [0, 0]]
     np.testing.assert_array_equal(arrays["feedback"], [[1, np.nan], [np.nan, np.nan]])
     assert arrays["query_time"].tolist() == [7, 8]
-    assert arrays["k"].tolist() == [3, 3] and arrays["exclude_seen"].tolist() == [True, True]
-    assert [arrays[name].dtype for name in ("times", "k")] == [np.int64, np.int32]
+    assert arrays["times"].dtype == arrays["query_time"].dtype == np.int64
 
 
 def test_feedback_is_left_out_where_it_is_not_read() -> None:
     histories = Histories(["0"], [["a"]], [[5]], [[1.0]])
-    assert "feedback" not in histories.inputs(query_time=np.array([7]), k=1)
+    assert "feedback" not in histories.inputs(query_time=np.array([7]))
 
 
 def test_event_types_come_from_logs_tables_and_lists(typed_log: EventLog) -> None:
     assert Histories.from_lists([["a"]], FACTS).event_types is None
     lists = Histories.from_lists([["a", "b"], []], FACTS, event_types=[["view, é", None], []])
     assert lists.event_types == [["view, é", ""], []]
-    arrays = lists.inputs(query_time=np.array([7, 8]), k=1, with_event_types=True)
+    arrays = lists.inputs(query_time=np.array([7, 8]), with_event_types=True)
     assert arrays["event_types"].tolist() == [["view, é", ""], ["", ""]]
     log = Histories.from_log(typed_log, [3, 3, 5], [4, 0, 2])
     names = ["", *typed_log.event_types]
@@ -153,8 +150,8 @@ def test_event_types_come_from_logs_tables_and_lists(typed_log: EventLog) -> Non
 
 def test_event_types_are_left_out_where_they_are_not_read_and_unknown_where_not_given() -> None:
     histories = Histories(["0"], [["a"]], [[5]], [[1.0]])
-    assert "event_types" not in histories.inputs(query_time=np.array([7]), k=1)
-    arrays = histories.inputs(query_time=np.array([7]), k=1, with_event_types=True)
+    assert "event_types" not in histories.inputs(query_time=np.array([7]))
+    arrays = histories.inputs(query_time=np.array([7]), with_event_types=True)
     assert arrays["event_types"].tolist() == [[""]]
 
 
@@ -176,7 +173,7 @@ def test_user_features_are_raw_values_and_missing_ones_unknown() -> None:
         "tags": [["x", "y"], "x;y", None, ()],
     }
     histories = Histories([""] * 4, [[]] * 4, [[]] * 4, [[]] * 4, columns)
-    arrays = histories.inputs([AGE, GROUP, TAGS], query_time=np.zeros(4, np.int64), k=1)
+    arrays = histories.inputs([AGE, GROUP, TAGS], query_time=np.zeros(4, np.int64))
     np.testing.assert_array_equal(arrays["user_age"], [31, np.nan, 7.5, np.nan])
     assert arrays["user_group"].tolist() == [""] * 4
     assert arrays["user_tags"].tolist() == ["x;y", "x;y", "", ""]
@@ -186,17 +183,17 @@ def test_user_features_are_raw_values_and_missing_ones_unknown() -> None:
 def test_user_features_that_cannot_be_are_named() -> None:
     histories = Histories(["0"], [[]], [[]], [[]], {"age": ["old"]})
     with pytest.raises(DataError) as caught:
-        histories.inputs([AGE], query_time=np.array([0]), k=1)
+        histories.inputs([AGE], query_time=np.array([0]))
     assert str(caught.value) == "user features, row 1, column age: got 'old', expected a number"
     histories = Histories(["0"], [[]], [[]], [[]], {"age": [1, 2]})
     with pytest.raises(DataError, match="column age: got 2 values, expected 1, one a history"):
-        histories.inputs([AGE], query_time=np.array([0]), k=1)
+        histories.inputs([AGE], query_time=np.array([0]))
 
 
 def test_truth_values_are_written_as_the_vocabulary_has_them() -> None:
     columns: dict[str, list[Any]] = {"group": [True, False, np.True_, "True"]}
     histories = Histories([""] * 4, [[]] * 4, [[]] * 4, [[]] * 4, columns)
-    arrays = histories.inputs([GROUP], query_time=np.zeros(4, np.int64), k=1)
+    arrays = histories.inputs([GROUP], query_time=np.zeros(4, np.int64))
     assert arrays["user_group"].tolist() == ["true", "false", "true", "True"]
     fitted = FeatureSpec.fit(FeatureColumn("group", "categorical"), pl.Series([True, False]))
     assert fitted.vocabulary == ("false", "true")
@@ -209,16 +206,16 @@ EVENTS = st.tuples(
 )
 
 
-@given(st.lists(st.lists(EVENTS, max_size=6), max_size=6), st.integers(1, 2**31 - 1))
+@given(st.lists(st.lists(EVENTS, max_size=6), max_size=6))
 def test_padding_keeps_every_event_and_fills_what_is_left(
-    users: list[list[tuple[str, int, float]]], k: int
+    users: list[list[tuple[str, int, float]]],
 ) -> None:
     items = [[item for item, _, _ in user] for user in users]
     times = [[time for _, time, _ in user] for user in users]
     feedback = [[value for _, _, value in user] for user in users]
     query = np.arange(len(users), dtype=np.int64)
     arrays = Histories([""] * len(users), items, times, feedback).inputs(
-        query_time=query, k=k, with_feedback=True
+        query_time=query, with_feedback=True
     )
     width = max((len(user) for user in users), default=0)
     parts: list[tuple[str, list[Any], object]] = [
@@ -232,8 +229,7 @@ def test_padding_keeps_every_event_and_fills_what_is_left(
             np.testing.assert_array_equal(arrays[name][row, : len(values)].tolist(), values)
             rest = arrays[name][row, len(values) :].tolist()
             np.testing.assert_array_equal(rest, [filler] * (width - len(values)))
-    assert arrays["k"].tolist() == [k] * len(users)
-    assert not arrays["exclude_seen"].any() and arrays["query_time"].tolist() == query.tolist()
+    assert arrays["query_time"].tolist() == query.tolist()
 
 
 @given(st.lists(st.integers(0, 6), max_size=5), st.integers(0, 10**6), st.integers(0, 10**9))

@@ -18,7 +18,8 @@ def test_a_card_is_plain_and_tells_data_inputs_and_versions(trained: HRNNRecomme
     assert card["data"]["thresholds"] == [60, 3600, 86400]
     assert trained.log is not None
     assert card["data"]["fingerprint"] == trained.log.fingerprint
-    assert list(card["inputs"]) == [
+    recommend = card["inputs"]["recommend"]
+    assert list(recommend) == [
         "history",
         "times",
         "feedback",
@@ -27,8 +28,17 @@ def test_a_card_is_plain_and_tells_data_inputs_and_versions(trained: HRNNRecomme
         "query_time",
         "k",
         "exclude_seen",
+        "allow",
+        "deny",
+        "exploration",
+        "seed",
+        "cold_items",
+        "cold_item_genres",
     ]
-    assert card["inputs"]["history"] == "string (None, None)"
+    assert recommend["history"] == "string (None, None)"
+    assert card["inputs"]["update"]["state_bytes"] == "string (None,)"
+    assert card["state"]["bytes"] == trained.predictor.state_bytes.length
+    assert card["preset"] == "best" and card["protocol_hash"] == trained.run.protocol_hash
     assert card["retrieval"]["way"] == "exact"
     assert card["versions"]["tensorflow"] == tf.__version__
     assert "event_types" not in card["data"]

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+from tfhrnn.answer_options import AnswerOptions
 from tfhrnn.config import TOWER_NAMES, Precision, preset
 from tfhrnn.data.event_log import EventLog
 from tfhrnn.data.facts import training_facts
@@ -137,7 +138,9 @@ def test_a_run_is_judged_and_served_in_float32(
     ids = [tiny_log.catalogue.ids[item - 2] for item in tiny_log.item[events].tolist()]
     asked = Histories.from_log(tiny_log, [user] * len(ids), list(range(len(ids))))
     fitted.export(tmp_path / "model")
-    inputs = fitted.predictor.inputs(asked, query_time=tiny_log.time[events], k=tiny_log.num_items)
+    inputs = fitted.predictor.inputs(
+        asked, AnswerOptions(k=tiny_log.num_items), query_time=tiny_log.time[events]
+    )
     specs = fitted.predictor.signature()
     served = tf.saved_model.load(str(tmp_path / "model" / "1")).signatures["serving_default"](
         **{name: tf.constant(inputs[name], spec.dtype) for name, spec in specs.items()}

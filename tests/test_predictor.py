@@ -9,10 +9,11 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+from tfhrnn.answer_options import AnswerOptions
 from tfhrnn.data.event_log import EventLog
 from tfhrnn.histories import Histories
 from tfhrnn.layers import retrieval
-from tfhrnn.predictor import Predictor
+from tfhrnn.predictor import Predictor, texts
 from tfhrnn.recommender import HRNNRecommender
 
 T0 = 1_000_000_000
@@ -35,6 +36,7 @@ def ask(
     exclude_seen: list[bool] | bool = False,
     age: list[float] | float = 30.0,
     group: list[str] | str = "a",
+    **options: Any,
 ) -> tuple[Any, Any]:
     """Sends raw tensors, as a client would; times stand 10 s apart where they are left out."""
     rows, width = len(items), max(map(len, items))
@@ -44,18 +46,21 @@ def ask(
     def padded(lists: list[Any], filler: object) -> Any:
         return np.array([row + [filler] * (width - len(row)) for row in lists]).reshape(rows, width)
 
-    found = predictor.recommend(
-        history=tf.constant(padded(items, ""), tf.string),
-        times=tf.constant(padded(times, 0), tf.int64),
-        feedback=tf.constant(padded(feedback, 0.0), tf.float32),
-        user_age=tf.constant(np.broadcast_to(age, rows), tf.float32),
-        user_group=tf.constant(np.broadcast_to(group, rows), tf.string),
-        query_time=tf.constant(np.broadcast_to(query_time, rows), tf.int64),
-        k=tf.constant(np.broadcast_to(k, rows), tf.int32),
-        exclude_seen=tf.constant(np.broadcast_to(exclude_seen, rows)),
+    found = predictor.ask(
+        "recommend",
+        {
+            **AnswerOptions(**options).inputs(rows, predictor.item_specs),
+            "history": padded(items, ""),
+            "times": padded(times, 0),
+            "feedback": padded(feedback, 0.0),
+            "user_age": np.broadcast_to(age, rows),
+            "user_group": np.broadcast_to(group, rows),
+            "query_time": np.broadcast_to(query_time, rows),
+            "k": np.broadcast_to(k, rows),
+            "exclude_seen": np.broadcast_to(exclude_seen, rows),
+        },
     )
-    ids = [[item.decode() for item in row] for row in found["items"].numpy().tolist()]
-    return ids, found["log_probabilities"].numpy()
+    return texts(found["items"]).tolist(), found["log_probabilities"]
 
 
 def by_item(predictor: Predictor, items: list[str], **options: Any) -> dict[str, float]:
@@ -114,10 +119,9 @@ def test_an_empty_history_is_answered_by_the_start_event(predictor: Predictor) -
 
 
 def test_no_rows_at_all_are_no_error(predictor: Predictor) -> None:
-    arrays = predictor.inputs(Histories([], [], [], []), query_time=np.zeros(0, np.int64), k=5)
-    specs = predictor.signature()
-    found = predictor.recommend(
-        **{name: tf.constant(arrays[name], spec.dtype) for name, spec in specs.items()}
+    nobody, never = Histories([], [], [], []), np.zeros(0, np.int64)
+    found = predictor.ask(
+        "recommend", predictor.inputs(nobody, AnswerOptions(k=5), query_time=never)
     )
     assert found["items"].shape[0] == 0
 
@@ -151,15 +155,6 @@ def test_equal_times_are_gaps_of_zero(predictor: Predictor) -> None:
 
 
 def test_a_time_before_the_one_in_front_counts_as_a_gap_of_zero(predictor: Predictor) -> None:
-    inputs = {
-        "times": tf.constant([[T0 + 50, T0, T0 + 70]], tf.int64),
-        "query_time": tf.constant([T0 - 1], tf.int64),
-        "user_age": tf.constant([1.0]),
-        "user_group": tf.constant(["a"]),
-    }
-    events = predictor._events(tf.constant([[2, 3, 4]]), tf.constant([3]), inputs)
-    assert events.gap.numpy().tolist() == [[0, 0, 70, 0]]
-    assert events.level.numpy().tolist() == [[4, 0, 1, 0]]
     falling = by_item(predictor, FILMS[:3], times=[[T0 + 50, T0, T0 + 70]])
     assert np.isfinite(list(falling.values())).all()
 
@@ -189,16 +184,16 @@ def test_each_row_is_answered_as_if_alone(predictor: Predictor) -> None:
 
 def test_what_stands_beside_the_padding_is_not_read(predictor: Predictor) -> None:
     def answer(filler_time: int, filler_feedback: float) -> Any:
-        return predictor.recommend(
-            history=tf.constant([[FILMS[0], FILMS[1], "", ""]]),
-            times=tf.constant([[T0, T0 + 5, filler_time, filler_time]], tf.int64),
-            feedback=tf.constant([[1.0, 2.0, filler_feedback, filler_feedback]]),
-            user_age=tf.constant([30.0]),
-            user_group=tf.constant(["a"]),
-            query_time=tf.constant([T0 + 50], tf.int64),
-            k=tf.constant([30]),
-            exclude_seen=tf.constant([True]),
-        )["log_probabilities"].numpy()
+        arrays = {
+            **AnswerOptions(k=30, exclude_seen=True).inputs(1, predictor.item_specs),
+            "history": [[FILMS[0], FILMS[1], "", ""]],
+            "times": [[T0, T0 + 5, filler_time, filler_time]],
+            "feedback": [[1.0, 2.0, filler_feedback, filler_feedback]],
+            "user_age": [30.0],
+            "user_group": ["a"],
+            "query_time": [T0 + 50],
+        }
+        return predictor.ask("recommend", arrays)["log_probabilities"]
 
     np.testing.assert_array_equal(answer(0, 0.0), answer(T0 * 5, np.nan))
 
@@ -225,19 +220,6 @@ def test_a_gap_at_a_threshold_belongs_to_the_level_above(
     predictor: Predictor, gap: int, level: int
 ) -> None:
     assert predictor.levels(np.array([gap])).tolist() == [level]
-    # The same in the graph, on two steps: between the events and up to the query.
-    inputs = {
-        "times": tf.constant([[T0, T0 + gap]], tf.int64),
-        "query_time": tf.constant([T0 + 2 * gap], tf.int64),
-        "user_age": tf.constant([1.0]),
-        "user_group": tf.constant(["a"]),
-    }
-    events = predictor._events(tf.constant([[2, 3]]), tf.constant([2]), inputs)
-    assert events.level.numpy().tolist() == [[4, level, level]]
-    assert events.gap.numpy().tolist() == [[0, gap, gap]]
-    assert events.position.numpy().tolist() == [[0, 1, 2]]
-    assert events.item.numpy().tolist() == [[0, 2, 3]]
-    assert events.query_time.numpy().tolist() == [[T0, T0 + gap, T0 + 2 * gap]]
 
 
 def test_the_answer_changes_with_the_gap(predictor: Predictor) -> None:
@@ -289,33 +271,14 @@ def test_bad_input_is_named(
     predictor: Predictor, items: list[list[str]], options: dict[str, Any], message: str
 ) -> None:
     if "times" in options:  # more times than events, past what `ask` would pad
-        arrays = predictor.inputs(
-            Histories(["0"], items, [[T0]], [[1.0]]), query_time=np.array([T0]), k=3
-        )
+        one = Histories(["0"], items, [[T0]], [[1.0]])
+        arrays = predictor.inputs(one, AnswerOptions(k=3), query_time=np.array([T0]))
         arrays["times"] = np.array(options["times"])
-        specs = predictor.signature()
         with pytest.raises(tf.errors.InvalidArgumentError, match=message):
-            predictor.recommend(
-                **{name: tf.constant(arrays[name], spec.dtype) for name, spec in specs.items()}
-            )
+            predictor.ask("recommend", arrays)
         return
     with pytest.raises(tf.errors.InvalidArgumentError, match=message):
         ask(predictor, items, **options)
-
-
-def test_repeats_and_the_seen_bias_follow_numpy(
-    predictor: Predictor, trained: HRNNRecommender
-) -> None:
-    # The seen mask against a plain loop over random histories.
-    rng = np.random.default_rng(0)
-    index = rng.integers(2, 32, (6, 20)).astype(np.int32)
-    lengths = [0, 1, 5, 12, 19, 20]
-    given = (np.arange(20) < np.array(lengths)[:, None]).astype(np.int32)
-    index = np.where(given == 1, index, 1).astype(np.int32)
-    seen = predictor._seen(tf.constant(index), tf.constant(given)).numpy()
-    for row, length in enumerate(lengths):
-        last = list(dict.fromkeys(index[row, :length][::-1].tolist()))[:8]
-        assert set(np.flatnonzero(seen[row]) + 2) == set(last)
 
 
 @pytest.fixture(scope="module")
@@ -353,9 +316,11 @@ def test_a_stream_holds_no_row_of_the_whole_catalogue(
     def rows_of_all_items(answer: Any) -> int:
         """Tensors of a row a history, 30 wide, or 32 with the start and the unknown item."""
         graphs = [answer.graph, *(f.graph for f in answer.graph._functions.values())]
-        shapes = [o.shape for g in graphs for op in g.get_operations() for o in op.outputs]
+        outputs = [o for g in graphs for op in g.get_operations() for o in op.outputs]
+        shapes = [o.shape for o in outputs if o.dtype != tf.uint8]  # not a state's bytes
         return sum(s.rank == 2 and s[0] is None and s[1] in (30, 32) for s in shapes)
 
-    for name in ("recommend", "rank_items"):
-        assert rows_of_all_items(getattr(predictor, name)) > 0
-        assert rows_of_all_items(getattr(streaming, name)) == 0
+    for name in ("recommend", "recommend_from_state", "rank", "update"):
+        whole = rows_of_all_items(predictor.function(name))
+        assert whole > 0 if name != "update" else whole == 0
+        assert rows_of_all_items(streaming.function(name)) == 0

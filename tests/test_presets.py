@@ -11,6 +11,7 @@ import polars as pl
 import pytest
 import tensorflow as tf
 
+from tfhrnn.answer_options import AnswerOptions
 from tfhrnn.config import ModelConfig, TrainingConfig, preset
 from tfhrnn.data.event_log import EventLog
 from tfhrnn.data.split import Part
@@ -63,7 +64,7 @@ def test_what_is_exported_answers_what_is_judged(
         times = np.asarray(tiny_log.time[events])
         prefixes = list(range(len(times)))
         histories = Histories.from_log(tiny_log, [user] * len(prefixes), prefixes)
-        inputs = recommender.predictor.inputs(histories, query_time=times, k=30)
+        inputs = recommender.predictor.inputs(histories, AnswerOptions(k=30), query_time=times)
         answer = served.signatures["serving_default"](
             **{key: tf.constant(inputs[key], spec.dtype) for key, spec in specs.items()}
         )

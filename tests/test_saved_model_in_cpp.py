@@ -58,13 +58,14 @@ def test_a_cpp_program_answers_as_python_does(
         timeout=120,
         env={**os.environ, "TF_CPP_MIN_LOG_LEVEL": "3"},
     )
-    rows = [line.split("\t") for line in answer.stdout.splitlines()]
     ids, log_p = trained.predictor.answer(
         Histories(["0"], [items], [times], [feedback], {"age": [33.5], "group": ["b"]}),
         query_time=np.array([T0 + 99_999]),
         k=10,
         exclude_seen=True,
     )
-    assert [item for item, _ in rows] == ids[0].tolist()
-    # The same kernels; one float32 rounding each is allowed for another order of adding.
-    np.testing.assert_allclose([float(score) for _, score in rows], log_p[0], rtol=1e-5)
+    for part in answer.stdout.split("\n\n"):  # of the history, then of the state
+        rows = [line.split("\t") for line in part.splitlines()]
+        assert [item for item, _ in rows] == ids[0].tolist()
+        # The same kernels; one float32 rounding each is allowed for another order of adding.
+        np.testing.assert_allclose([float(score) for _, score in rows], log_p[0], rtol=1e-5)

@@ -11,10 +11,12 @@ import polars as pl
 
 from tfhrnn.data.catalogue import Catalogue
 from tfhrnn.data.facts import TrainingFacts
+from tfhrnn.data.features import BUCKETS, FeatureColumn, FeatureSpec
 from tfhrnn.data.sources import TableSource
+from tfhrnn.data.tables import read_table
 from tfhrnn.errors import ConfigError, DataError
 from tfhrnn.histories import Histories
-from tfhrnn.predictor import Predictor
+from tfhrnn.predictor import Predictor, texts
 
 _LAST_SECOND: Final = 253_402_300_799  # of the year 9999
 
@@ -113,8 +115,54 @@ def padded_items(items: Sequence[Sequence[str]], users: int) -> npt.NDArray[np.s
     return ids.reshape(users, width)
 
 
+def new_items(
+    table: TableSource | None, specs: Sequence[FeatureSpec] | None
+) -> tuple[dict[str, list[Any]] | None, dict[str, str]]:
+    """A table of items in no catalogue, as `AnswerOptions` takes them, and their titles.
+
+    Args:
+      table: with ids and the features; None for none.
+      specs: the features of the model's items, None where it reads none.
+
+    Raises:
+      DataError: the table cannot be read, or lacks a feature.
+    """
+    if table is None:
+        return None, {}
+    wanted = [
+        FeatureColumn(one.name, one.kind, one.separator, one.buckets or BUCKETS)
+        for one in specs or ()
+    ]
+    frame = read_table(table, features=wanted).frame
+    titles = frame["title"].to_list() if "title" in frame.columns else [""] * frame.height
+    return frame.to_dict(as_series=False), dict(zip(frame["item_id"], titles, strict=True))
+
+
+def similar_table(
+    catalogue: Catalogue, items: Sequence[str], found: Mapping[str, npt.NDArray[Any]]
+) -> pl.DataFrame:
+    """Answers of `similar_items` as rows: `item`, `rank`, `similar`, `title`, `similarity`."""
+    ids = texts(found["items"])
+    rows, ranks = np.nonzero(ids != "")
+    titles = dict(zip(catalogue.ids, catalogue.titles, strict=True))
+    chosen = ids[rows, ranks].tolist()
+    return pl.DataFrame(
+        {
+            "item": [items[row] for row in rows],
+            "rank": ranks + 1,
+            "similar": chosen,
+            "title": [titles[item] for item in chosen],
+            "similarity": found["similarities"][rows, ranks],
+        },
+        schema_overrides={name: pl.String for name in ("item", "similar", "title")},
+    )
+
+
 def answers_table(
-    catalogue: Catalogue, asked: Question, columns: Mapping[str, npt.NDArray[Any]]
+    catalogue: Catalogue,
+    asked: Question,
+    columns: Mapping[str, npt.NDArray[Any]],
+    titles: Mapping[str, str] | None = None,
 ) -> pl.DataFrame:
     """Answers as rows.
 
@@ -122,20 +170,21 @@ def answers_table(
       catalogue: of the items.
       asked: the question.
       columns: name to `[users, answers]` values, best first; blank ids in `item` are no answers.
+      titles: of items that the catalogue does not have.
 
     Returns:
       A row an answer: `user`, `rank` from 1, `item`, `title`, the other columns, `level`.
     """
     ids = columns["item"]
     rows, ranks = np.nonzero(ids != "")
-    titles = dict(zip(catalogue.ids, catalogue.titles, strict=True))
+    known = {**(titles or {}), **dict(zip(catalogue.ids, catalogue.titles, strict=True))}
     chosen = ids[rows, ranks].tolist()
     return pl.DataFrame(
         {
             "user": [asked.histories.names[row] for row in rows],
             "rank": ranks + 1,
             "item": chosen,
-            "title": [titles.get(item, "") for item in chosen],
+            "title": [known.get(item, "") for item in chosen],
             **{name: values[rows, ranks] for name, values in columns.items() if name != "item"},
             "level": asked.levels[rows],
         },

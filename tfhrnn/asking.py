@@ -1,4 +1,4 @@
-"""The commands that ask a trained model: `recommend` and `rank`."""
+"""The commands that ask a trained model: `recommend`, `rank` and `similar`."""
 
 from __future__ import annotations
 
@@ -31,6 +31,11 @@ def recommend(arguments: argparse.Namespace, console: Console) -> dict[str, Any]
         k=arguments.k,
         exclude_seen=arguments.exclude_seen,
         rerank=arguments.rerank,
+        allow=None if arguments.allow is None else id_list(arguments.allow, "--allow"),
+        deny=id_list(arguments.deny, "--deny"),
+        exploration=arguments.exploration,
+        seed=arguments.seed,
+        cold_items=arguments.cold_items,
         **question,
     )
     return _answers(found, recommender, history, console)
@@ -48,15 +53,39 @@ def rank(arguments: argparse.Namespace, console: Console) -> dict[str, Any]:
     return _answers(found, recommender, [*history, *items], console)
 
 
-def _question(
-    arguments: argparse.Namespace, console: Console
-) -> tuple[HRNNRecommender, list[str], dict[str, Any]]:
-    """The run, the history, and when and by whom is asked."""
+def similar(arguments: argparse.Namespace, console: Console) -> dict[str, Any]:
+    """Answers the items most similar to some; what is returned goes into the JSON.
+
+    Raises:
+      TfhrnnError: bad input.
+    """
+    recommender = _loaded(arguments)
+    items = id_list(arguments.items, "--items")
+    found = recommender.similar(items, k=arguments.k)
+    unknown = [item for item in items if recommender.catalogue.index_of(item) == 1]
+    _say_unknown("in the catalogue, similar to nothing", unknown, console)
+    table = Table("item", "rank", "similar", "title", "similarity")
+    for row in found.iter_rows(named=True):
+        values = row["item"], str(row["rank"]), row["similar"], row["title"]
+        table.add_row(*values, f"{row['similarity']:.3f}")
+    console.print(table)
+    return {"unknown": unknown, "items": found.to_dicts()}
+
+
+def _loaded(arguments: argparse.Namespace) -> HRNNRecommender:
+    """The run that is asked, TensorFlow started before."""
     RunFolder(arguments.run).require()
     start_tensorflow()
     from tfhrnn.recommender import HRNNRecommender
 
-    recommender = HRNNRecommender.load(arguments.run)
+    return HRNNRecommender.load(arguments.run)
+
+
+def _question(
+    arguments: argparse.Namespace, console: Console
+) -> tuple[HRNNRecommender, list[str], dict[str, Any]]:
+    """The run, the history, and when and by whom is asked."""
+    recommender = _loaded(arguments)
     times = None
     if arguments.times is not None:
         times = [[unix_seconds(t) for t in id_list(arguments.times, "--times")]]
@@ -105,7 +134,8 @@ def _answers(
         )
     console.print(table)
     finite = [pl.when(pl.col(n).is_finite()).then(pl.col(n)).alias(n) for n in numbers]  # for JSON
-    items = found.select("item", "title", *finite).to_dicts()
+    flags = ["cold"] if "cold" in found.columns else []
+    items = found.select("item", "title", *finite, *flags).to_dicts()
     return {"level": level, "unknown": unknown, "items": items}
 
 

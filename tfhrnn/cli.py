@@ -205,6 +205,21 @@ def build_parser() -> argparse.ArgumentParser:
     recommend.add_argument(
         "--exclude-seen", action="store_true", help="leave out items of the history"
     )
+    recommend.add_argument("--allow", help="the only item ids to recommend, as --history")
+    recommend.add_argument("--deny", default="", help="item ids not to recommend, likewise")
+    recommend.add_argument(
+        "--exploration",
+        type=float,
+        default=0.0,
+        metavar="W",
+        help="choose by log-probability plus W times Gumbel noise (default 0)",
+    )
+    recommend.add_argument("--seed", type=int, default=0, help="of that noise (default 0)")
+    recommend.add_argument(
+        "--cold-items",
+        metavar="FILE",
+        help="table of items in no catalogue, with their features, that compete with the others",
+    )
     recommend.add_argument(
         "--rerank",
         type=int,
@@ -220,6 +235,13 @@ def build_parser() -> argparse.ArgumentParser:
     rank.add_argument("--run", required=True, metavar="DIR", help="a trained run")
     _history_arguments(rank)
     rank.add_argument("--items", required=True, help="item ids to rank, as --history")
+
+    similar = command(
+        "similar", "the items most similar to some", "similar --run run --items 50,181 -k 5"
+    )
+    similar.add_argument("--run", required=True, metavar="DIR", help="a trained run")
+    similar.add_argument("--items", required=True, help="item ids: a,b,c, or a JSON list")
+    similar.add_argument("-k", type=int, default=10, help="how many of each (default 10)")
 
     export = command(
         "export",

@@ -35,12 +35,12 @@ def export(predictor: Predictor, out: str | Path, card: Mapping[str, Any]) -> Pa
     base = Path(out)
     names = [path.name for path in base.iterdir()] if base.is_dir() else []
     version = max((int(name) for name in names if re.fullmatch(r"\d+", name)), default=0) + 1
-    signatures = {
-        "serving_default": predictor.recommend,
-        "recommend": predictor.recommend,
-        "rank": predictor.rank_items,
-    }
     card = {**card, "version": version}
+    signatures = {name: predictor.function(name) for name in predictor.signatures}
+    signatures |= {
+        "serving_default": signatures["recommend"],
+        "model_info": predictor.info_function(card),
+    }
     with whole_folder(base / str(version)) as folder:
         try:
             tf.saved_model.save(predictor, str(folder), signatures)
@@ -57,7 +57,7 @@ def export(predictor: Predictor, out: str | Path, card: Mapping[str, Any]) -> Pa
 def card_text(card: Mapping[str, Any]) -> str:
     """A model card as Markdown."""
     lines = [f"# {card['name']}, version {card['version']}", "", card["description"], ""]
-    for title in ("data", "figures", "protocol", "inputs", "retrieval", "versions"):
+    for title in ("data", "figures", "protocol", "inputs", "state", "retrieval", "versions"):
         if card.get(title):
             lines += [f"## {title.capitalize()}", ""]
             lines += [f"- {key}: {_shown(value)}" for key, value in card[title].items()]

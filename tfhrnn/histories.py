@@ -22,6 +22,7 @@ from tfhrnn.data.features import FeatureSpec
 from tfhrnn.data.sources import TableSource
 from tfhrnn.data.tables import read_interactions
 from tfhrnn.errors import DataError
+from tfhrnn.feature_cells import feature_array
 
 
 @dataclass(frozen=True)
@@ -175,18 +176,14 @@ class Histories:
         user_specs: Sequence[FeatureSpec] = (),
         *,
         query_time: npt.NDArray[np.int64],
-        k: int,
-        exclude_seen: bool = False,
         with_feedback: bool = False,
         with_event_types: bool = False,
     ) -> dict[str, npt.NDArray[Any]]:
-        """The arrays of the `recommend` signature.
+        """The arrays that tell a server of the users: what `recommend` and `rank` share.
 
         Args:
           user_specs: user features that the signature asks for.
           query_time: `[users]` Unix seconds.
-          k: how many items.
-          exclude_seen: whether items of the history are left out.
           with_feedback: whether the signature asks for feedback.
           with_event_types: whether it asks for event types.
 
@@ -215,25 +212,9 @@ class Histories:
             if len(values) != size:
                 found, expected = f"{len(values)} values", f"{size}, one a history"
                 raise DataError("user features", column=spec.name, found=found, expected=expected)
-            if spec.kind == "numeric":
-                numbers = [_number(value, spec.name, row) for row, value in enumerate(values, 1)]
-                arrays[f"user_{spec.name}"] = np.array(numbers, np.float32)
-            else:
-                texts = [_text(value, spec.separator) for value in values]
-                arrays[f"user_{spec.name}"] = np.array(texts, object)
+            arrays[f"user_{spec.name}"] = feature_array(values, spec, "user features")
         arrays["query_time"] = np.asarray(query_time, np.int64)
-        arrays["k"] = np.full(size, k, np.int32)
-        arrays["exclude_seen"] = np.full(size, exclude_seen)
         return arrays
-
-
-def _text(value: Any, separator: str) -> str:
-    """A cell of any other user feature, "" for a missing one, a list joined."""
-    if isinstance(value, (list, tuple)):
-        return separator.join(map(str, value))
-    if isinstance(value, (bool, np.bool_)):
-        return str(value).lower()  # as polars writes it, and so the vocabulary
-    return "" if value is None else str(value)
 
 
 def _feedback(value: Any, row: int) -> float:
@@ -246,13 +227,3 @@ def _feedback(value: Any, row: int) -> float:
         expected = "a finite number, or None where unknown"
         raise DataError("history", row=row, column="feedback", found=repr(value), expected=expected)
     return number
-
-
-def _number(value: Any, name: str, row: int) -> float:
-    """A cell of a numeric user feature, NaN for a missing one."""
-    try:
-        return float("nan") if value is None or value == "" else float(value)
-    except (TypeError, ValueError):
-        raise DataError(
-            "user features", row=row, column=name, found=repr(value), expected="a number"
-        ) from None

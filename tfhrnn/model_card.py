@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from tfhrnn.evaluation.result import result_key
+from tfhrnn.predicting.state_bytes import VERSION
 from tfhrnn.predictor import Predictor
 from tfhrnn.run_folder import RunFolder
 
@@ -23,8 +24,9 @@ def model_card(
       retrieval: how it finds its answers.
 
     Returns:
-      `name`, `description`, `data` (with the types of events where the model reads them), `inputs`,
-      `retrieval` and `versions`; `figures` and `protocol` of a judged run.
+      `name`, `description`, `preset`, `data` (with the types of events where the model reads them),
+      `inputs` of every signature, `state`, `retrieval`, `versions` and `protocol_hash`; `figures`
+      and `protocol` of a judged run.
     """
     description, config = run.description, run.config
     card: dict[str, Any] = {
@@ -33,6 +35,8 @@ def model_card(
             "Next-item recommender: a hierarchical recurrent network with meta data, "
             f"preset {config.preset}, written by tfhrnn."
         ),
+        "preset": config.preset,
+        "protocol_hash": run.protocol_hash,
         "data": {
             "name": description["dataset"],
             "fingerprint": description["fingerprint"],
@@ -40,7 +44,13 @@ def model_card(
             "thresholds": list(config.model.thresholds),
         },
         "inputs": {
-            key: f"{spec.dtype.name} {spec.shape}" for key, spec in predictor.signature().items()
+            name: {key: f"{spec.dtype.name} {spec.shape}" for key, spec in inputs.items()}
+            for name, inputs in predictor.signatures.items()
+        },
+        "state": {
+            "format": VERSION,
+            "bytes": predictor.state_bytes.length,
+            "fingerprint": predictor.state_bytes.fingerprint,
         },
         "retrieval": {
             "way": retrieval,

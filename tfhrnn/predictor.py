@@ -1,64 +1,75 @@
-"""From raw string ids to recommendations: one `tf.Module` that *is* the SavedModel.
+"""From raw string ids to answers: one `tf.Module` that in process scores and *is* the SavedModel.
 
-A history becomes the same steps that training reads (start event, items, the gap to the next event,
-the query time at the last step); the decoder scores the whole catalogue; filters come after the
-log-softmax, so that log-probabilities are over all items whatever is filtered, and before top-k, so
-that k answers come back where k candidates exist. Catalogues too large to be scored at once go
-through `tfhrnn.layers.retrieval` instead. Standard TensorFlow ops only.
+Its signatures, all of them with the batch first in every input and output (`history` is any
+number of events, "" behind the last id of a row; a model without feedback, event types, user
+features or item features lacks their inputs):
+
+| signature | inputs | outputs |
+|---|---|---|
+| `recommend`, `serving_default` | events, user, query_time, question | answers |
+| `recommend_from_state` | state_bytes, query_time, question | answers |
+| `rank` | events, user, query_time, items `[b, n]` | log_probabilities, feedback |
+| `rank_from_state` | state_bytes, query_time, items `[b, n]` | log_probabilities, feedback |
+| `start` | rows `[b]` int32, user | state_bytes `[b]` |
+| `update` | state_bytes, items `[b, n]`, times, feedback, event_types | state_bytes `[b]` |
+| `similar_items` | items `[b]`, k | items, similarities `[b, k]` |
+| `similar_by_features` | item_NAME `[b]`, k | items, similarities `[b, k]` |
+| `model_info` | rows `[b]` int32 | see `tfhrnn.predicting.model_info` |
+
+- *events*: history `[b, n]` string, times `[b, n]` int64 Unix seconds, feedback `[b, n]` float32
+  (NaN unknown), event_types `[b, n]` string ("" unknown). A time before the one in front counts as
+  a gap of 0. Unknown ids and types are read as unknown.
+- *user*: user_NAME `[b]`, float32 for numbers (NaN unknown), else string ("" unknown).
+- query_time `[b]` int64.
+- *question*: k `[b]` int32, 1 and more; exclude_seen `[b]` bool; allow and deny `[b, n]` string;
+  exploration `[b]` float32; seed `[b]` int64; cold_items `[b, n]` string and a cold_item_NAME
+  `[b, n]` for each feature.
+- *answers*: items `[b, w]` string, log_probabilities `[b, w]` float32, cold `[b, w]` bool; w is the
+  largest k, cut at the number of items; "", −inf and false where a row has fewer.
+- state_bytes `[b]` string: `tfhrnn.predicting.state_bytes`.
+
+An `allow` list without ids restricts nothing; one whose ids are all unknown allows nothing.
+Denied and seen items stay in the softmax, so that log-probabilities do not depend on filters, k or
+exploration. `cold_items` compete in it too, at λ = 1; those that the catalogue has are answered
+from the catalogue, and none is ever among the seen. With an `exploration` of w > 0, items are
+chosen and sorted by log p + w·g, g being Gumbel noise drawn by `seed` and item: w = 1 draws from
+the model's distribution without replacement, less keeps closer to the best. `rank` answers for
+given ids, −inf and NaN for unknown ones; a model without a ranking head answers no feedback.
+
+A catalogue too large to be scored at once goes through another `tfhrnn.layers.retrieval`. Standard
+TensorFlow ops only.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import tensorflow as tf
 
-from tfhrnn.data.catalogue import FIRST_ITEM, START, UNKNOWN, Catalogue
+from tfhrnn.answer_options import AnswerOptions
+from tfhrnn.data.catalogue import Catalogue
 from tfhrnn.data.features import FeatureSet
 from tfhrnn.data.sessions import gap_levels
-from tfhrnn.feature_encoder import FeatureEncoder, string_index
 from tfhrnn.histories import Histories
-from tfhrnn.layers.retrieval import Retrieval, seen_columns
-from tfhrnn.layers.top_k import Marks
+from tfhrnn.layers.retrieval import Retrieval
 from tfhrnn.models.hrnn import HRNN
+from tfhrnn.predicting.answering import Answering
+from tfhrnn.predicting.fingerprint import model_fingerprint
+from tfhrnn.predicting.model_info import info_signature, model_info
+from tfhrnn.predicting.new_items import NewItems
+from tfhrnn.predicting.request_reader import Inputs, RequestReader, Signature, same_rows, spec
+from tfhrnn.predicting.similar import SimilarItems
+from tfhrnn.predicting.state_bytes import StateBytes
+from tfhrnn.predicting.user_reader import Reading, UserReader
 
-
-class Events(NamedTuple):
-    """A window's inputs for `HRNN.encode`, `[batch, steps]` each (`user` with a width)."""
-
-    reset: tf.Tensor
-    item: tf.Tensor
-    level: tf.Tensor
-    gap: tf.Tensor
-    query_time: tf.Tensor
-    position: tf.Tensor
-    feedback: tf.Tensor
-    user: tf.Tensor
-    first_item: tf.Tensor
-    event_type: tf.Tensor
-
-
-class _Reading(NamedTuple):
-    """What is known of a request before anything is scored.
-
-    Attributes:
-      hidden: `[batch, units]` float32.
-      index: `[batch, time]` int32 of the history's items.
-      given: `[batch, time]` int32, 0 where the history is padded.
-      seen_bias: β: a scalar, `[items]`, or `[batch, 1]`.
-    """
-
-    hidden: tf.Tensor
-    index: tf.Tensor
-    given: tf.Tensor
-    seen_bias: tf.Tensor
+Answer = Callable[[Inputs], dict[str, tf.Tensor]]
 
 
 class Predictor(tf.Module):
-    """Answers `recommend` and `rank`.
+    """Answers every signature.
 
     Args:
       model: a trained model; its present weights are used.
@@ -83,70 +94,105 @@ class Predictor(tf.Module):
         super().__init__(name="predictor")
         config = model.config
         self.thresholds, self.start_level = config.thresholds, config.start_level
-        self.num_items, self.seen_items = catalogue.num_items, config.seen_items
+        self.num_items, self.item_ids = catalogue.num_items, list(catalogue.ids)
         self.uses_feedback, self.uses_event_types = config.reads_feedback, config.event_types
         self.user_specs = (
             tuple(user_features.specs) if config.user_features and user_features else ()
         )
-        self.item_ids = tf.constant(catalogue.ids)
-        self._index = string_index(catalogue.ids, first=FIRST_ITEM, default=UNKNOWN)
-        if self.uses_event_types:
-            self._type_index = string_index(list(model.facts.event_types), first=1, default=0)
-        self._user_encoders = [FeatureEncoder(spec) for spec in self.user_specs]
         weights, bias = model.decoder.item_matrix()
         self.weights = tf.Variable(weights, trainable=False, name="item_weights")
         self.bias = tf.Variable(bias, trainable=False, name="item_bias")
-        seen_bias = model.decoder.seen_bias
-        self.seen_bias = tf.Variable(
-            0.0 if seen_bias is None else seen_bias, trainable=False, name="seen_bias"
+        self.requests = RequestReader(
+            catalogue.ids,
+            event_types=model.facts.event_types if config.event_types else None,
+            feedback=config.reads_feedback,
+            user_specs=self.user_specs,
         )
-        self.seen_bias_is_of_levels = seen_bias is not None and config.seen_bias_form == "level"
-        self.retrieval = (
-            None if retrieval == "exact" else Retrieval(retrieval, self.weights, self.bias)
+        self.users = UserReader(model, self.weights)
+        self.new_items = by_features = None
+        if config.item_features and catalogue.features and catalogue.features.specs:
+            self.new_items = NewItems(model, catalogue.features.specs)
+            rows = self.new_items.rows_as_if_new(catalogue.feature_matrix)
+            by_features = tf.Variable(rows, trainable=False, name="rows_by_features")
+        self.item_specs = None if self.new_items is None else self.new_items.specs
+        parts = catalogue.ids, self.requests
+        finder = Retrieval(retrieval, self.weights, self.bias)
+        self.answering = Answering(*parts, finder, self.new_items)
+        self.similar = SimilarItems(*parts, self.weights, self.new_items, by_features)
+        user_width = sum(feature.width for feature in self.user_specs)
+        self.state_bytes = StateBytes(
+            self.users.begun(tf.zeros([1, user_width])),
+            self.num_items,
+            model_fingerprint(model, catalogue, user_features),
         )
-        # The model is kept out of the module's attributes (a lambda is not tracked), so that saving
-        # writes variables and our graph instead of every layer's own functions.
-        self._model = lambda: model
-        self.layer_variables = [
-            v for layer in model.encoder_layers for v in layer.variables if v.dtype != tf.int64
-        ]
+        self._model = lambda: model  # not tracked; see `UserReader`
+        self.rates = model.rating is not None
         if model.rating is not None:
             vectors = model.decoder.item_vectors(tf.range(self.num_items))
             self.item_vectors = tf.Variable(vectors, trainable=False, name="item_vectors")
-            self.layer_variables += model.rating.variables
-        self.rates = model.rating is not None
-        self.recommend = _function(self._recommend, self.signature())
-        self.rank_items = _function(self._rank, self.rank_signature())
+            self.rating_variables = model.rating.variables
+        # Traced when first asked for: most of a program's models answer one signature.
+        functions: dict[str, Any] = {}
+        self._functions = lambda: functions
 
-    def signature(self) -> dict[str, tf.TensorSpec]:
-        """The inputs of `recommend` by name."""
-        return {
-            **self._history_signature(),
-            "k": tf.TensorSpec([None], tf.int32, name="k"),
-            "exclude_seen": tf.TensorSpec([None], tf.bool, name="exclude_seen"),
+    @property
+    def signatures(self) -> dict[str, Signature]:
+        """The inputs of every signature but `model_info`, by name."""
+        of_rows, state = spec("rows", 1, tf.int32), spec("state_bytes", 1, tf.string)
+        time, items = spec("query_time", 1, tf.int64), spec("items", 2, tf.string)
+        user, wanted = self.requests.user_signature(), self.answering.signature()
+        history = {**self.requests.event_signature("history"), **user, **time}
+        found = {
+            "recommend": {**history, **wanted},
+            "recommend_from_state": {**state, **time, **wanted},
+            "rank": {**history, **items},
+            "rank_from_state": {**state, **time, **items},
+            "start": {**of_rows, **user},
+            "update": {**state, **self.requests.event_signature("items")},
+            "similar_items": self.similar.items_signature(),
         }
+        if self.new_items is not None:
+            found["similar_by_features"] = self.similar.features_signature()
+        return found
 
-    def rank_signature(self) -> dict[str, tf.TensorSpec]:
-        """The inputs of `rank` by name."""
-        return {
-            **self._history_signature(),
-            "items": tf.TensorSpec([None, None], tf.string, name="items"),
-        }
+    def signature(self, name: str = "recommend") -> Signature:
+        """The inputs of a signature by name."""
+        return self.signatures[name]
 
-    def _history_signature(self) -> dict[str, tf.TensorSpec]:
-        spec = {
-            "history": tf.TensorSpec([None, None], tf.string, name="history"),
-            "times": tf.TensorSpec([None, None], tf.int64, name="times"),
+    def function(self, name: str) -> Any:
+        """A signature's graph, which takes its inputs as named tensors."""
+        answers: dict[str, Answer] = {
+            "recommend": lambda x: self.answering.answer(self._history(x), x),
+            "recommend_from_state": lambda x: self.answering.answer(self._state(x), x),
+            "rank": lambda x: self._rank(self._history(x), x),
+            "rank_from_state": lambda x: self._rank(self._state(x), x),
+            "start": self._start,
+            "update": self._update,
+            "similar_items": self.similar.items,
+            "similar_by_features": self.similar.features,
         }
-        if self.uses_feedback:
-            spec["feedback"] = tf.TensorSpec([None, None], tf.float32, name="feedback")
-        if self.uses_event_types:
-            spec["event_types"] = tf.TensorSpec([None, None], tf.string, name="event_types")
-        for user in self.user_specs:
-            dtype = tf.float32 if user.kind == "numeric" else tf.string
-            spec[f"user_{user.name}"] = tf.TensorSpec([None], dtype, name=f"user_{user.name}")
-        spec["query_time"] = tf.TensorSpec([None], tf.int64, name="query_time")
-        return spec
+        functions = self._functions()
+        if name not in functions:
+            functions[name] = _function(answers[name], self.signature(name))
+        return functions[name]
+
+    def info_function(self, card: Mapping[str, Any]) -> Any:
+        """The graph of `model_info`, which answers from a model card."""
+        return _function(lambda inputs: model_info(card, inputs), info_signature())
+
+    def ask(self, name: str, arrays: Mapping[str, Any]) -> dict[str, npt.NDArray[Any]]:
+        """Asks a signature in process, as a client would.
+
+        Args:
+          name: of the signature.
+          arrays: by input name; further ones are ignored.
+
+        Returns:
+          Arrays by output name, strings as bytes.
+        """
+        specs = self.signature(name)
+        tensors = {key: tf.constant(arrays[key], specs[key].dtype) for key in specs}
+        return {key: value.numpy() for key, value in self.function(name)(**tensors).items()}
 
     def answer(
         self,
@@ -161,14 +207,9 @@ class Predictor(tf.Module):
         Returns:
           ids `[users, k]`, "" where there are fewer, and log-probabilities `[users, k]`.
         """
-        arrays = self.inputs(histories, query_time=query_time, k=k, exclude_seen=exclude_seen)
-        specs = self.signature()
-        found = self.recommend(
-            **{name: tf.constant(arrays[name], spec.dtype) for name, spec in specs.items()}
-        )
-        return np.char.decode(found["items"].numpy().astype(bytes), "utf-8"), found[
-            "log_probabilities"
-        ].numpy()
+        options = AnswerOptions(k=k, exclude_seen=exclude_seen)
+        found = self.ask("recommend", self.inputs(histories, options, query_time=query_time))
+        return texts(found["items"]), found["log_probabilities"]
 
     def rank(
         self,
@@ -177,7 +218,7 @@ class Predictor(tf.Module):
         *,
         query_time: npt.NDArray[np.int64],
     ) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.float32]]:
-        """Asks `rank_items` in process.
+        """Asks `rank` in process.
 
         Args:
           histories: of the users.
@@ -187,32 +228,29 @@ class Predictor(tf.Module):
         Returns:
           log-probabilities and predicted feedback `[users, asked]`, NaN without a ranking head.
         """
-        arrays = self.inputs(histories, query_time=query_time, k=1)
-        specs = self.rank_signature()
-        found = self.rank_items(
-            **{
-                name: tf.constant(items if name == "items" else arrays[name], spec.dtype)
-                for name, spec in specs.items()
-            }
-        )
-        log_p = found["log_probabilities"].numpy()
-        unknown = np.full_like(log_p, np.nan)
-        return log_p, found["feedback"].numpy() if "feedback" in found else unknown
+        arrays = self.user_inputs(histories, query_time=query_time)
+        found = self.ask("rank", {**arrays, "items": items})
+        log_p = found["log_probabilities"]
+        return log_p, found.get("feedback", np.full_like(log_p, np.nan))
 
     def inputs(
         self,
         histories: Histories,
+        options: AnswerOptions,
         *,
         query_time: npt.NDArray[np.int64],
-        k: int,
-        exclude_seen: bool = False,
     ) -> dict[str, npt.NDArray[Any]]:
-        """The arrays of a request by input name, in process or over REST."""
+        """The arrays of a `recommend` request by input name, in process or over REST."""
+        users = self.user_inputs(histories, query_time=query_time)
+        return {**users, **options.inputs(len(histories), self.item_specs)}
+
+    def user_inputs(
+        self, histories: Histories, *, query_time: npt.NDArray[np.int64]
+    ) -> dict[str, npt.NDArray[Any]]:
+        """The part of a request that tells of the users and the time of asking."""
         return histories.inputs(
             self.user_specs,
             query_time=query_time,
-            k=k,
-            exclude_seen=exclude_seen,
             with_feedback=self.uses_feedback,
             with_event_types=self.uses_event_types,
         )
@@ -221,182 +259,50 @@ class Predictor(tf.Module):
         """Levels of gaps, `[n]`."""
         return gap_levels(gap_seconds, self.thresholds)
 
-    def _recommend(self, inputs: Mapping[str, tf.Tensor]) -> dict[str, tf.Tensor]:
-        """Top-k ids and log-probabilities.
+    def _history(self, inputs: Inputs) -> Reading:
+        """Reads users by their histories."""
+        events, count = self.requests.events(inputs, "history")
+        user = self.requests.user(inputs, tf.shape(count)[0])
+        return self.users.history(user, events, count, inputs["query_time"])
 
-        `history` `[batch, time]` ids padded with "" at the end, `times` their Unix seconds (a time
-        before the one in front counts as a gap of 0), `feedback` with NaN for unknown,
-        `event_types` with "" for unknown, `query_time`, `k` (1 and more; cut at the catalogue's
-        size) and `exclude_seen` `[batch]`. Out come `[batch, max k]`, "" and −inf where a row has
-        fewer.
-        """
-        k = inputs["k"]
-        positive = tf.debugging.assert_positive(k, message="k: expected 1 or more")
-        with tf.control_dependencies([positive]):
-            reading = self._read(inputs)
-        # The largest of no rows is the lowest integer.
-        width = tf.clip_by_value(tf.reduce_max(k), 0, self.num_items)
-        if self.retrieval is None:
-            log_p, seen = self._judge(reading)
-            allowed = ~(seen & inputs["exclude_seen"][:, tf.newaxis])
-            best, column = tf.math.top_k(tf.where(allowed, log_p, -np.inf), width)
-        else:
-            marks = self._marks(reading, inputs["exclude_seen"])
-            best, column = self.retrieval.best(reading.hidden, width, marks)
-            column = tf.maximum(column, 0)
-        valid = (tf.range(width)[tf.newaxis] < k[:, tf.newaxis]) & (best > -np.inf)
-        return {
-            "items": tf.where(valid, tf.gather(self.item_ids, column), ""),
-            "log_probabilities": tf.where(valid, best, -np.inf),
-        }
+    def _state(self, inputs: Inputs) -> Reading:
+        """Reads users by their states."""
+        state = self.state_bytes.decode(inputs["state_bytes"])
+        return self.users.state(state, inputs["query_time"])
 
-    def _rank(self, inputs: Mapping[str, tf.Tensor]) -> dict[str, tf.Tensor]:
-        """What the model says of given items.
+    def _start(self, inputs: Inputs) -> dict[str, tf.Tensor]:
+        """The states of users without events."""
+        user = self.requests.user(inputs, tf.shape(inputs["rows"])[0])
+        return {"state_bytes": self.state_bytes.encode(self.users.begun(user))}
 
-        `items` `[batch, asked]` ids beside the history of `_recommend`. Out come `[batch, asked]`
-        log-probabilities over the whole catalogue and, of a model with a ranking head, the
-        predicted feedback; -inf and NaN for ids that are not in the catalogue.
-        """
-        reading = self._read(inputs)
-        column = tf.cast(self._index.lookup(inputs["items"]), tf.int32) - FIRST_ITEM
-        known = column >= 0
-        column = tf.maximum(column, 0)
-        if self.retrieval is None:
-            log_p = tf.gather(self._judge(reading)[0], column, batch_dims=1)
-        else:
-            marks = self._marks(reading)
-            log_p = self.retrieval.log_probabilities(reading.hidden, column, marks)
-        found = {"log_probabilities": tf.where(known, log_p, -np.inf)}
+    def _update(self, inputs: Inputs) -> dict[str, tf.Tensor]:
+        """The states of users after further events."""
+        state = self.state_bytes.decode(inputs["state_bytes"])
+        events, count = self.requests.events(inputs, "items")
+        return {"state_bytes": self.state_bytes.encode(self.users.updated(state, events, count))}
+
+    def _rank(self, reading: Reading, inputs: Inputs) -> dict[str, tf.Tensor]:
+        """What the model says of given items."""
+        column = self.requests.columns(inputs["items"])
+        found = {"log_probabilities": self.answering.rank(reading, column)}
         model = self._model()
         if model.rating is not None:
-            vectors = tf.gather(self.item_vectors, column)
-            feedback = model.rating(reading.hidden[:, tf.newaxis], vectors)
-            found["feedback"] = tf.where(known, feedback, np.float32(np.nan))
+            vectors = tf.gather(self.item_vectors, tf.maximum(column, 0))
+            rated = model.rating(reading.hidden[:, tf.newaxis], vectors)
+            found["feedback"] = tf.where(column >= 0, rated, np.float32(np.nan))
         return found
 
-    def _read(self, inputs: Mapping[str, tf.Tensor]) -> _Reading:
-        """Looks the ids up and runs the model over them."""
-        history = inputs["history"]
-        given = tf.cast(history != "", tf.int32)
-        length = tf.reduce_sum(given, axis=1)  # [batch]
-        checks = [
-            tf.debugging.assert_equal(
-                given,
-                tf.sequence_mask(length, tf.shape(history)[1], tf.int32),
-                message="history: expected empty ids only after the last id of a row",
-            ),
-            *(
-                tf.debugging.assert_equal(
-                    tf.shape(inputs[name]),
-                    tf.shape(history),
-                    message=f"{name}: expected the shape of history",
-                )
-                for name in ("times", "feedback", "event_types")
-                if name in inputs
-            ),
-        ]
-        with tf.control_dependencies(checks):
-            index = tf.cast(self._index.lookup(history), tf.int32)
-        events = self._events(index, length, inputs)
-        model = self._model()
-        flush = model.tower.flush_steps
-        state = model.tower.initial_state(tf.shape(history)[0])
-        y, _ = model.encode(_led(events, flush), self.weights, state)
-        hidden = tf.cast(tf.gather(y, length + flush, batch_dims=1), tf.float32)  # [batch, units]
-        seen_bias = tf.convert_to_tensor(self.seen_bias)
-        if self.seen_bias_is_of_levels:
-            asked = tf.gather(events.level, length, batch_dims=1)
-            seen_bias = tf.gather(seen_bias, asked)[:, tf.newaxis]
-        return _Reading(hidden, index, given, seen_bias)
 
-    def _judge(self, reading: _Reading) -> tuple[tf.Tensor, tf.Tensor]:
-        """Log-probabilities and "seen" `[batch, items]`."""
-        seen = self._seen(reading.index, reading.given)
-        scores = tf.matmul(reading.hidden, self.weights, transpose_b=True) + self.bias
-        scores += reading.seen_bias * tf.cast(seen, tf.float32)
-        return tf.nn.log_softmax(scores), seen
-
-    def _marks(self, reading: _Reading, exclude_seen: tf.Tensor | None = None) -> Marks:
-        """What `_seen` marks, as a list of columns a row, left out of the answer where asked."""
-        column = tf.where(reading.given == 1, reading.index - FIRST_ITEM, -1)
-        seen = seen_columns(column, min(self.seen_items, self.num_items))
-        excluded = None if exclude_seen is None else tf.where(exclude_seen[:, tf.newaxis], seen, -1)
-        return Marks(seen, reading.seen_bias, excluded)
-
-    def _events(
-        self, index: tf.Tensor, length: tf.Tensor, inputs: Mapping[str, tf.Tensor]
-    ) -> Events:
-        """Each history's steps: the start event, then every item; past the end, anything."""
-        times = inputs["times"]
-        batch, steps = tf.shape(index)[0], tf.shape(index)[1] + 1
-        step = tf.broadcast_to(tf.range(steps)[tf.newaxis], [batch, steps])
-        column = tf.zeros([batch, 1], tf.int64)
-        asked = tf.where(
-            step == length[:, tf.newaxis],
-            inputs["query_time"][:, tf.newaxis],
-            tf.concat([times, column], axis=1),
-        )
-        gap = tf.maximum(asked - tf.concat([asked[:, :1], times], axis=1), 0)
-        level = tf.reduce_sum(
-            tf.cast(gap[..., tf.newaxis] >= tf.constant(self.thresholds, tf.int64), tf.int32),
-            axis=-1,
-        )
-        # No history, no first item: what training knows from the start event on is not known yet.
-        first = tf.where(length[:, tf.newaxis] > 0, tf.pad(index, [[0, 0], [0, 1]])[:, :1], START)
-        unknown = tf.fill([batch, 1], np.float32(np.nan))
-        feedback = inputs.get("feedback", tf.fill(tf.shape(index), np.float32(np.nan)))
-        types = tf.zeros_like(index)
-        if self.uses_event_types:
-            types = tf.cast(self._type_index.lookup(inputs["event_types"]), tf.int32)
-        blocks = [
-            encode(inputs[f"user_{spec.name}"])
-            for spec, encode in zip(self.user_specs, self._user_encoders, strict=True)
-        ]
-        user = tf.concat([tf.zeros([batch, 0]), *blocks], axis=1)  # [batch, width]
-        return Events(
-            reset=tf.cast(step == 0, tf.float32),
-            item=tf.concat([tf.fill([batch, 1], START), index], axis=1),
-            level=tf.where(step == 0, self.start_level, level),
-            gap=tf.cast(gap, tf.float32),
-            query_time=asked,
-            position=step,
-            feedback=tf.concat([unknown, feedback], axis=1),
-            user=tf.repeat(user[:, tf.newaxis], steps, axis=1),
-            first_item=tf.repeat(first, steps, axis=1),
-            event_type=tf.concat([tf.zeros([batch, 1], tf.int32), types], axis=1),
-        )
-
-    def _seen(self, index: tf.Tensor, given: tf.Tensor) -> tf.Tensor:
-        """Whether an item is among a row's last `seen_items` distinct ones, `[batch, items]`."""
-        batch, time = tf.unstack(tf.shape(index))
-        row = tf.repeat(tf.range(batch)[:, tf.newaxis], time, axis=1)
-        place = tf.where(given == 1, tf.range(time)[tf.newaxis], -1)
-        blank = tf.fill([batch, self.num_items + FIRST_ITEM], -1)
-        last = tf.tensor_scatter_nd_max(blank, tf.stack([row, index], axis=-1), place)[
-            :, FIRST_ITEM:
-        ]
-        size = min(self.seen_items, self.num_items)
-        oldest = tf.math.top_k(last, size).values[
-            :, -1:
-        ]  # the size-th most recent item's last place, or -1
-        return last >= tf.maximum(oldest, 0)
+def texts(strings: npt.NDArray[Any]) -> npt.NDArray[np.str_]:
+    """UTF-8 bytes, as TensorFlow answers them, to text."""
+    return np.char.decode(strings.astype(bytes), "utf-8")
 
 
-def _led(events: Events, flush: int) -> Events:
-    """Events led by `flush` repeats of the first one, the very first alone resetting."""
-    if not flush:
-        return events
-    led = Events(*(tf.concat([tf.repeat(x[:, :1], flush, axis=1), x], axis=1) for x in events))
-    return led._replace(reset=tf.pad(events.reset, [[0, 0], [0, flush]]))
-
-
-def _function(
-    answer: Callable[[Mapping[str, tf.Tensor]], dict[str, tf.Tensor]],
-    signature: dict[str, tf.TensorSpec],
-) -> Any:
-    """A graph with named inputs."""
+def _function(answer: Answer, signature: Signature) -> Any:
+    """A graph with named inputs, which first checks that all are of the same rows."""
 
     def named(**inputs: tf.Tensor) -> dict[str, tf.Tensor]:
-        return answer(inputs)
+        with tf.control_dependencies(same_rows(inputs, signature)):
+            return answer({name: tf.identity(value) for name, value in inputs.items()})
 
     return tf.function(named).get_concrete_function(**signature)

@@ -71,8 +71,8 @@ PRESET_LINES: Final[dict[str, str]] = {
     "hrnn-metadata": "and item features under a random λ, feedback and user features",
     "hrnn-coldstart": "the same, tuned for items with few events or none, known by their features",
     "user-personalization": (
-        "meta data, gaps, seen items and the recipe's width; its exploration is no part of "
-        "training and not done here"
+        "meta data, gaps, seen items and the recipe's width; exploration is no part of training "
+        "but of each request"
     ),
     "personalized-ranking": (
         "meta data and a ranking head, so that `rank` orders given items by predicted feedback"

@@ -10,33 +10,27 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-import numpy.typing as npt
-import polars as pl
 import tensorflow as tf
 
-from tfhrnn.answers import answers_table, ask, best_first, padded_items
 from tfhrnn.config import Config, RetrievalName, SplitName, preset
-from tfhrnn.data.catalogue import Catalogue
 from tfhrnn.data.event_log import EventLog
 from tfhrnn.data.files import whole_folder
 from tfhrnn.data.sources import TableSource
 from tfhrnn.data.split_rule import SplitRule
 from tfhrnn.data.suited import stated_settings, suited_config
 from tfhrnn.devices import Devices
-from tfhrnn.errors import ConfigError, RunError, TfhrnnError
+from tfhrnn.errors import RunError, TfhrnnError
 from tfhrnn.evaluation.result import evaluate_run
 from tfhrnn.export import export
-from tfhrnn.histories import Histories
 from tfhrnn.model_card import model_card
-from tfhrnn.models.hrnn import HRNN
 from tfhrnn.new_run import create_run, log_of, write_tables
-from tfhrnn.predictor import Predictor
 from tfhrnn.run_folder import RunFolder
+from tfhrnn.trained_model import TrainedModel
 from tfhrnn.training import load_model, sayer, train_run
 from tfhrnn.updates import REPLAY, start_update, update_config
 
 
-class HRNNRecommender:
+class HRNNRecommender(TrainedModel):
     """Fits, judges, recommends, saves and exports an HRNN.
 
     Args:
@@ -50,14 +44,12 @@ class HRNNRecommender:
     """
 
     def __init__(self, config: Config | str = "best", /, **settings: object) -> None:
+        super().__init__()
         self.config = (
             preset(config, settings) if isinstance(config, str) else config.with_settings(settings)
         )
         self._asked, self._stated = self.config, stated_settings(self.config, settings)
-        self.run: RunFolder | None = None
         self.log: EventLog | None = None
-        self.model: HRNN | None = None
-        self._predictors: dict[str, Predictor] = {}
 
     def fit(
         self,
@@ -255,25 +247,6 @@ class HRNNRecommender:
             shutil.copytree(run.path, folder, ignore=left_out, dirs_exist_ok=True)
         return target
 
-    @property
-    def catalogue(self) -> Catalogue:
-        """The items that are recommended from."""
-        return self._trained().catalogue
-
-    @property
-    def predictor(self) -> Predictor:
-        """The module that answers in process, and that `export` writes, with exact retrieval."""
-        return self._predictor("exact")
-
-    def _predictor(self, retrieval: str) -> Predictor:
-        run = self._trained()
-        if retrieval not in self._predictors:
-            assert self.model is not None
-            self._predictors[retrieval] = Predictor(
-                self.model, run.catalogue, run.user_features, retrieval=retrieval
-            )
-        return self._predictors[retrieval]
-
     def evaluate(self, *, lists: str | Path | None = None) -> dict[str, Any]:
         """Judges the model on the test users, stores result.json in the run, and returns it.
 
@@ -288,136 +261,6 @@ class HRNNRecommender:
         result = evaluate_run(run, self.log, self.model, self.predictor, place)
         run.write_result(result)
         return result
-
-    def recommend(
-        self,
-        histories: Sequence[Sequence[str]] | Histories | TableSource,
-        *,
-        k: int = 10,
-        query_time: int | Sequence[int] | None = None,
-        gap: int | Sequence[int] | None = None,
-        exclude_seen: bool = False,
-        times: Sequence[Sequence[int]] | None = None,
-        user_columns: Mapping[str, Sequence[Any]] | None = None,
-        feedback: Sequence[Sequence[float | None]] | None = None,
-        event_types: Sequence[Sequence[str | None]] | None = None,
-        rerank: int | None = None,
-        retrieval: RetrievalName = "exact",
-    ) -> pl.DataFrame:
-        """The k best items for each history.
-
-        Args:
-          histories: lists of ids, oldest first; a table of interactions (a history a user); or
-            `Histories`.
-          k: items a history; at most the catalogue.
-          query_time: Unix seconds at which the answer is wanted, one or one each.
-          gap: seconds after the last event instead, one or one each; 0 if both are left out.
-          exclude_seen: leave out the history's last distinct items.
-          times: Unix seconds of plain lists' events; the training data's median gap apart if left
-            out.
-          user_columns: raw user features by name, a value a history.
-          feedback: of plain lists' events, None or NaN where unknown; all of them if left out.
-          event_types: types of plain lists' events, "" or None where unknown; all of them if left
-            out.
-          rerank: retrieve that many, and return the k of the highest predicted feedback.
-          retrieval: how the best are found, see `tfhrnn.predictor.Predictor`.
-
-        Returns:
-          A row an answer: `user`, `rank` (from 1), `item`, `title`, `log_probability` over the
-          whole catalogue, `feedback` where it was reranked, and `level`, of the gap (the start
-          level where there is no history).
-
-        Raises:
-          ConfigError: both query_time and gap, a k below 1, a time that can't be, a user feature,
-            feedback or event types that the model doesn't read, or no such retrieval.
-          DataError: lists of unlike lengths, or a value that is no number where one is read.
-        """
-        if k < 1:
-            raise ConfigError(f"k: got {k}, expected 1 or more")
-        if rerank is not None and rerank < k:
-            raise ConfigError(f"rerank: got {rerank}, expected k = {k} or more")
-        run, predictor = self._trained(), self._predictor(retrieval)
-        if rerank is not None and not predictor.rates:
-            raise ConfigError(
-                "rerank: got a model without a ranking head, expected one: train with --set "
-                "rating=joint or detached"
-            )
-        asked = ask(
-            predictor,
-            run.facts,
-            histories,
-            times=times,
-            user_columns=user_columns,
-            query_time=query_time,
-            gap=gap,
-            feedback=feedback,
-            event_types=event_types,
-        )
-        ids, log_p = predictor.answer(
-            asked.histories,
-            query_time=asked.query_time,
-            k=min(rerank or k, run.catalogue.num_items),
-            exclude_seen=exclude_seen,
-        )
-        columns: dict[str, npt.NDArray[Any]] = {"item": ids, "log_probability": log_p}
-        if rerank is not None:
-            _, predicted = predictor.rank(asked.histories, ids, query_time=asked.query_time)
-            sorted_ = best_first({**columns, "feedback": predicted}, "feedback")
-            columns = {name: values[:, :k] for name, values in sorted_.items()}
-        return answers_table(run.catalogue, asked, columns)
-
-    def rank(
-        self,
-        histories: Sequence[Sequence[str]] | Histories | TableSource,
-        items: Sequence[Sequence[str]],
-        *,
-        query_time: int | Sequence[int] | None = None,
-        gap: int | Sequence[int] | None = None,
-        times: Sequence[Sequence[int]] | None = None,
-        user_columns: Mapping[str, Sequence[Any]] | None = None,
-        feedback: Sequence[Sequence[float | None]] | None = None,
-        event_types: Sequence[Sequence[str | None]] | None = None,
-    ) -> pl.DataFrame:
-        """Given items for each history, best first.
-
-        Args:
-          histories: as in `recommend`.
-          items: ids to rank, a list for each history.
-          query_time: as in `recommend`.
-          gap: as in `recommend`.
-          times: as in `recommend`.
-          user_columns: as in `recommend`.
-          feedback: as in `recommend`.
-          event_types: as in `recommend`.
-
-        Returns:
-          As `recommend`, with `feedback`, what the user is expected to say of the item, where the
-          model has a ranking head: rows are sorted by it, and by log-probability otherwise. An id
-          that is not in the catalogue comes last, with -inf and NaN.
-
-        Raises:
-          ConfigError: as in `recommend`.
-          DataError: as in `recommend`, or not a list of items for each history.
-        """
-        run, predictor = self._trained(), self.predictor
-        asked = ask(
-            predictor,
-            run.facts,
-            histories,
-            times=times,
-            user_columns=user_columns,
-            query_time=query_time,
-            gap=gap,
-            feedback=feedback,
-            event_types=event_types,
-        )
-        ids = padded_items(items, len(asked.query_time))
-        log_p, predicted = predictor.rank(asked.histories, ids, query_time=asked.query_time)
-        columns: dict[str, npt.NDArray[Any]] = {"item": ids, "log_probability": log_p}
-        if predictor.rates:
-            columns["feedback"] = predicted
-        by = "feedback" if predictor.rates else "log_probability"
-        return answers_table(run.catalogue, asked, best_first(columns, by))
 
     def export(
         self, out: str | Path, name: str | None = None, *, retrieval: RetrievalName = "exact"
@@ -439,8 +282,3 @@ class HRNNRecommender:
         run, predictor = self._trained(), self._predictor(retrieval)
         card = model_card(run, predictor, name=name or Path(out).name, retrieval=retrieval)
         return export(predictor, out, card)
-
-    def _trained(self) -> RunFolder:
-        if self.run is None or self.model is None:
-            raise RunError("got a recommender that is not fitted, expected fit() or load() first")
-        return self.run

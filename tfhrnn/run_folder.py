@@ -305,6 +305,11 @@ class RunFolder:
         parent = self.description.get("parent")
         return self.split.text if parent is None else str(parent["split"])
 
+    @property
+    def protocol_hash(self) -> str:
+        """The hash of the protocol that the run is judged under."""
+        return str(_read_json(self.path / "protocol.json")["hash"])
+
     def protocol(self, log: EventLog) -> Protocol:
         """How the run is judged: on every event of its test users, or on its test events."""
         seed = int(self.description["split_seed"])

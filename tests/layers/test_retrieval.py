@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 
 from tfhrnn.errors import ConfigError
 from tfhrnn.layers import retrieval as module
+from tfhrnn.layers.marks import Marks
 from tfhrnn.layers.retrieval import Retrieval, seen_columns
-from tfhrnn.layers.top_k import Marks
 
 ITEMS, UNITS, BATCH = 70, 5, 4
 
@@ -39,6 +39,12 @@ def make(way: str, form: str = "one", seed: int = 0) -> tuple[Retrieval, Any, Ma
     return Retrieval(way, *variables), tf.constant(hidden, tf.float32), marks, log_p
 
 
+def best(retrieval: Retrieval, hidden: Any, k: int, marks: Marks) -> tuple[Any, Any]:
+    """Log-probabilities and columns."""
+    found = retrieval.top_k(hidden, k, marks)
+    return found.scores - found.log_normalizer[:, tf.newaxis], found.columns
+
+
 @settings(max_examples=60)
 @given(
     rows=st.lists(st.lists(st.integers(-1, 6), max_size=12), min_size=1, max_size=3),
@@ -54,12 +60,13 @@ def test_seen_are_the_last_distinct_items_latest_first(rows: list[list[int]], si
         assert columns == last + [-1] * (len(columns) - len(last))
 
 
+@pytest.mark.parametrize("way", ["exact", "streaming"])
 @pytest.mark.parametrize("form", ["one", "row", "item"])
 @pytest.mark.parametrize("k", [3, ITEMS])
-def test_a_stream_answers_as_a_softmax_over_everything(k: int, form: str) -> None:
-    retrieval, hidden, marks, log_p = make("streaming", form)
+def test_answers_are_those_of_a_softmax_over_everything(k: int, form: str, way: str) -> None:
+    retrieval, hidden, marks, log_p = make(way, form)
     excluded = np.where([[True], [False], [True], [True]], np.asarray(marks.seen), -1)
-    found, columns = retrieval.best(hidden, k, marks._replace(excluded=tf.constant(excluded)))
+    found, columns = best(retrieval, hidden, k, marks._replace(excluded=tf.constant(excluded)))
     for row in range(BATCH):
         left_out = set(excluded[row].tolist())
         wanted = [j for j in np.argsort(-log_p[row]).tolist() if j not in left_out][:k]
@@ -71,7 +78,10 @@ def test_a_stream_answers_as_a_softmax_over_everything(k: int, form: str) -> Non
 
 @pytest.mark.parametrize(
     ("way", "form"),
-    [("streaming", "one"), ("streaming", "row"), ("streaming", "item"), ("clustered", "item")],
+    [
+        *((way, form) for way in ("exact", "streaming") for form in ("one", "row", "item")),
+        ("clustered", "item"),
+    ],
 )
 def test_given_items_get_their_exact_log_probabilities(way: str, form: str) -> None:
     retrieval, hidden, marks, log_p = make(way, form, 1)
@@ -85,18 +95,44 @@ def test_clusters_answer_true_scores_over_a_normaliser_that_is_an_estimate() -> 
     retrieval, hidden, marks, log_p = make("clustered", "item", 2)
     assert retrieval.index is not None
     retrieval.index.probes = 4
-    found, columns = (x.numpy() for x in retrieval.best(hidden, 5, marks))
+    found, columns = (x.numpy() for x in best(retrieval, hidden, 5, marks))
     off = found - np.take_along_axis(log_p, columns, axis=1)
     # The same amount for all answers of a row, but not nothing.
     np.testing.assert_allclose(off, np.repeat(off[:, :1], 5, axis=1), atol=1e-5)
     assert np.abs(off).max() > 1e-3
     retrieval.index.probes = retrieval.index.num_clusters
-    found, columns = (x.numpy() for x in retrieval.best(hidden, 5, marks))
+    found, columns = (x.numpy() for x in best(retrieval, hidden, 5, marks))
     assert columns.tolist() == np.argsort(-log_p, axis=1)[:, :5].tolist()
     np.testing.assert_allclose(found, np.take_along_axis(log_p, columns, axis=1), atol=1e-5)
 
 
-@pytest.mark.parametrize("way", ["exact", "steaming"])
+@pytest.mark.parametrize("way", ["exact", "streaming", "clustered"])
+def test_a_restricted_row_is_answered_from_its_whole_list(way: str) -> None:
+    """Even where clusters are probed: the list may lie in none of them."""
+    retrieval, hidden, marks, log_p = make(way, "item", 3)
+    if retrieval.index is not None:
+        retrieval.index.probes = 1
+    worst = np.argsort(log_p, axis=1)[:, :5]
+    lists = np.concatenate([worst, worst[:, :2], np.full((BATCH, 1), -1)], axis=1)
+    restricted = np.array([True, True, False, True])
+    own = marks._replace(
+        allowed=tf.constant(lists, tf.int32),
+        restricted=tf.constant(restricted),
+        excluded=tf.constant(worst[:, :1], tf.int32),
+    )
+    free = retrieval.top_k(hidden, 7, marks._replace(excluded=own.excluded))
+    found = retrieval.top_k(hidden, 7, own)
+    np.testing.assert_array_equal(found.log_normalizer, free.log_normalizer)
+    for row in np.flatnonzero(restricted):
+        assert found.columns[row].numpy().tolist() == [*worst[row, :0:-1], -1, -1, -1]
+        scores = found.scores[row, :4] - found.scores[row, 0]
+        wanted = log_p[row, worst[row, :0:-1]]
+        np.testing.assert_allclose(scores, wanted - wanted[0], atol=1e-5)
+        assert np.all(np.isneginf(found.scores[row, 4:]))
+    np.testing.assert_array_equal(found.columns[2], free.columns[2])
+
+
+@pytest.mark.parametrize("way", ["scan", "steaming"])
 def test_another_name_is_refused(way: str) -> None:
     given = (tf.Variable(tf.zeros(shape)) for shape in ((3, 2), (3,)))
     with pytest.raises(ConfigError, match=f"retrieval: got '{way}', expected one of exact, stre"):

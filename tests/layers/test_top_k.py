@@ -13,9 +13,10 @@ import tensorflow_recommenders as tfrs
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
+from tfhrnn.layers.gumbel import gumbel_noise
+from tfhrnn.layers.marks import Marks
 from tfhrnn.layers.top_k import (
     ClusteredIndex,
-    Marks,
     TopK,
     exact_top_k,
     recall_at_k,
@@ -31,7 +32,7 @@ def whole_numbers(items: int, batch: int, seed: int) -> World:
     The seen term is one number, one a row or one an item, by the seed.
     """
     rng = np.random.default_rng(seed)
-    lists = rng.integers(-3, items + 3, (2, batch, 6))  # some are no column, some repeat
+    lists = rng.integers(-3, items + 3, (3, batch, 6))  # some are no column, some repeat
     return {
         "hidden": rng.integers(-1, 2, (batch, 3)).astype(np.float32),
         "weights": rng.integers(-1, 2, (items, 3)).astype(np.float32),
@@ -40,6 +41,8 @@ def whole_numbers(items: int, batch: int, seed: int) -> World:
             seen=tf.constant(lists[0], tf.int32),
             seen_bias=(-2.0, rng.integers(-3, 1, (batch, 1)), rng.integers(-3, 1, items))[seed % 3],
             excluded=tf.constant(lists[1], tf.int32),
+            allowed=tf.constant(lists[2], tf.int32),
+            restricted=tf.constant(rng.integers(0, 3, batch) == 0),
         ),
     }
 
@@ -59,9 +62,12 @@ def by_sorting(world: World, k: int) -> tuple[Any, Any, Any]:
     scores = hidden @ weights.T + bias
     items = scores.shape[1]
     lists = [
-        np.empty((len(scores), 0)) if x is None else np.asarray(x) for x in (marks[0], marks[2])
+        np.empty((len(scores), 0)) if x is None else np.asarray(x)
+        for x in (marks.seen, marks.excluded, marks.allowed)
     ]
-    seen, excluded = (np.any(x[:, :, None] == np.arange(items), axis=1) for x in lists)
+    seen, excluded, allowed = (np.any(x[:, :, None] == np.arange(items), axis=1) for x in lists)
+    if marks.restricted is not None:
+        excluded |= np.asarray(marks.restricted)[:, None] & ~allowed
     scores = scores + marks.seen_bias * seen
     highest = scores.max(axis=1)
     normalizer = highest + np.log(np.exp(scores - highest[:, None]).sum(axis=1))
@@ -185,6 +191,26 @@ def test_what_is_excluded_counts_in_the_normaliser_and_is_not_answered() -> None
         found = way({**world, "marks": Marks(excluded=everything)}, 5)
         assert np.all(found.columns == -1) and np.all(np.isneginf(found.scores))
         np.testing.assert_allclose(found.log_normalizer, plain.log_normalizer, rtol=1e-5)
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_exploring_sorts_by_noise_that_is_not_in_the_scores(way: str) -> None:
+    world = whole_numbers(60, 4, 0)
+    weight, seed = np.array([0.0, 1.0, 0.5, 2.0], np.float32), np.array([7, 7, 8, -9])
+    noise = weight[:, None] * gumbel_noise(seed[:, None], np.arange(60)).numpy()
+    world["marks"] = world["marks"]._replace(exploration=tf.constant(weight), seed=seed)
+    found = WAYS[way](world, 12)
+    best, columns, normalizer = by_sorting(world, 60)
+    scores = np.full((4, 60), -np.inf)
+    for row in range(4):
+        there = columns[row] >= 0
+        scores[row, columns[row, there]] = best[row, there]
+        order = np.argsort(-(scores[row] + noise[row]), kind="stable")[:12]
+        wanted = np.where(np.isneginf(scores[row, order]), -1, order)
+        assert found.columns[row].numpy().tolist() == wanted.tolist()
+        np.testing.assert_allclose(found.scores[row], scores[row, order], atol=1e-5)
+    np.testing.assert_allclose(found.log_normalizer, normalizer, rtol=1e-5)
+    np.testing.assert_array_equal(found.scores[0], best[0, :12])  # to the last bit where none is
 
 
 @pytest.mark.parametrize("way", ["exact", "streaming"])

@@ -9,7 +9,7 @@ values. The query-time range and the item statistics are therefore those of the 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -95,6 +95,10 @@ def item_counts(log: EventLog, users: npt.NDArray[np.integer]) -> npt.NDArray[np
     """Events of each item `[items]` among some users."""
     items = np.asarray(log.item)[events_of(log, users)] - FIRST_ITEM
     return np.bincount(items, minlength=log.catalogue.num_items).astype(np.int64)
+
+
+# What `item_statistics` says of an item that nobody met.
+STATISTICS_WITHOUT_EVENTS: Final = (0.0, 0.0, 0.0, 0.0, 1.0, 1.0)
 
 
 class _Tally(NamedTuple):

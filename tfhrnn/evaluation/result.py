@@ -11,6 +11,7 @@ import numpy as np
 import numpy.typing as npt
 import polars as pl
 
+from tfhrnn.answer_options import AnswerOptions
 from tfhrnn.config import Config
 from tfhrnn.data.event_log import EventLog
 from tfhrnn.data.facts import item_counts
@@ -158,7 +159,7 @@ def example_request(
 ) -> dict[str, Any]:
     """A short body for `curl`: a user's last events, asked an hour later, as columns."""
     short = Histories.from_log(log, [user]).last(last)
-    inputs = predictor.inputs(short, query_time=short.last_times + 3600, k=5)
+    inputs = predictor.inputs(short, AnswerOptions(k=5), query_time=short.last_times + 3600)
     return {name: value.tolist() for name, value in inputs.items()}
 
 

@@ -14,6 +14,7 @@ import httpx
 import numpy as np
 import numpy.typing as npt
 
+from tfhrnn.answer_options import AnswerOptions
 from tfhrnn.data.catalogue import FIRST_ITEM
 from tfhrnn.data.event_log import EventLog
 from tfhrnn.errors import RunError
@@ -49,12 +50,12 @@ def served_log_probabilities(
     wanted = [
         ids[index - FIRST_ITEM] for index in log.item[log.offsets[user] : log.offsets[user + 1]]
     ]
-    found = np.empty(events)
+    found, whole = np.empty(events), AnswerOptions(k=log.num_items)
     with httpx.Client(timeout=_TIMEOUT_SECONDS) as client:
         for begin in range(0, events, _BATCH):
             prefixes = list(range(begin, min(begin + _BATCH, events)))
             histories = Histories.from_log(log, [user] * len(prefixes), prefixes)
-            inputs = predictor.inputs(histories, query_time=times[prefixes], k=log.num_items)
+            inputs = predictor.inputs(histories, whole, query_time=times[prefixes])
             answer = client.post(
                 f"{url}/v1/models/{name}:predict",
                 content=json.dumps(

@@ -1,17 +1,19 @@
-"""Retrieval that never scores the whole catalogue at once: what a history has seen, then top-k.
+"""Retrieval by name: what a history has seen, then top-k over a catalogue of any size.
 
-In come hidden states and histories as columns of the item matrix; out go the best items with
-log-probabilities, score − log Σ_j exp(score_j). Streamed, the sum is exact and the answers are
-those of a softmax over everything; clustered, both are approximate
+In come hidden states and histories as columns of the item matrix; out go the best items, their
+scores and the normaliser log Σ_j exp(score_j). Streamed, the sum is exact and the answers are those
+of a softmax over everything; clustered, both are approximate
 (`tfhrnn.layers.top_k.ClusteredIndex`). Standard TensorFlow ops only.
 """
 
 from __future__ import annotations
 
+import numpy as np
 import tensorflow as tf
 
 from tfhrnn.errors import ConfigError
-from tfhrnn.layers.top_k import ClusteredIndex, Marks, TopK, streaming_top_k
+from tfhrnn.layers.marks import Marks, noise
+from tfhrnn.layers.top_k import ClusteredIndex, TopK, exact_top_k, streaming_top_k
 
 _CHUNK = 8192  # items scored at once
 
@@ -43,14 +45,15 @@ def seen_columns(history: tf.Tensor, size: int) -> tf.Tensor:
 
 
 class Retrieval(tf.Module):
-    """Best items and log-probabilities without the scores of all items at once.
+    """The best items, and what is needed for log-probabilities.
 
     Args:
-      name: "streaming" goes through the catalogue 8,192 items at a time: the answers of a softmax
-        over everything, and its log-probabilities within 1e-5. "clustered" scores the items of the
-        clusters that promise most: it may miss some, may answer fewer than k, and its
-        log-probabilities rest on an estimate of the normaliser, most often too low, so that they
-        are too high by one amount a row.
+      name: "exact" scores the whole catalogue at once. "streaming" goes through it 8,192 items at a
+        time: the answers of a softmax over everything, and its log-probabilities within 1e-5.
+        "clustered" scores the items of the clusters that promise most: it may miss some, may answer
+        fewer than k, and its log-probabilities rest on an estimate of the normaliser, most often
+        too low, so that they are too high by one amount a row. Rows restricted to a list are
+        chosen from the whole list under every name.
       weights: `[items, units]` float32, kept as it is (a variable stays one).
       bias: `[items]` float32, likewise.
 
@@ -60,32 +63,37 @@ class Retrieval(tf.Module):
 
     def __init__(self, name: str, weights: tf.Variable, bias: tf.Variable) -> None:
         super().__init__(name="retrieval")
-        if name not in ("streaming", "clustered"):
+        if name not in ("exact", "streaming", "clustered"):
             raise ConfigError(
                 f"retrieval: got {name!r}, expected one of exact, streaming, clustered"
             )
-        self.weights, self.bias = weights, bias
+        self.way, self.weights, self.bias = name, weights, bias
         self.index = ClusteredIndex(weights.numpy(), bias.numpy()) if name == "clustered" else None
 
-    def best(
-        self, hidden: tf.Tensor, k: int | tf.Tensor, marks: Marks
-    ) -> tuple[tf.Tensor, tf.Tensor]:
+    def top_k(self, hidden: tf.Tensor, k: int | tf.Tensor, marks: Marks) -> TopK:
         """The best items of each row.
 
         Args:
           hidden: `[batch, units]` float32.
           k: how many, at most the catalogue.
-          marks: each row's seen and excluded items.
+          marks: what sets items apart for each row.
 
         Returns:
-          Log-probabilities over the whole catalogue, `[batch, k]` float32, and int32 columns, best
-          first; −inf and −1 where there are no more.
+          The best, −inf and −1 where there are no more, and the normaliser over the whole
+          catalogue.
         """
         if self.index is None:
-            found = self._stream(hidden, k, marks)
-        else:
-            found = self.index.top_k(hidden, k, marks=marks)
-        return found.scores - found.log_normalizer[:, tf.newaxis], found.columns
+            return self._whole(hidden, k, marks)
+        found = self.index.top_k(hidden, k, marks=marks._replace(allowed=None, restricted=None))
+        if marks.allowed is None:
+            return found
+        assert marks.restricted is not None
+        listed, columns = self._listed(hidden, k, marks)
+        restricted = marks.restricted[:, tf.newaxis]
+        return found._replace(
+            scores=tf.where(restricted, listed, found.scores),
+            columns=tf.where(restricted, columns, found.columns),
+        )
 
     def log_probabilities(self, hidden: tf.Tensor, columns: tf.Tensor, marks: Marks) -> tf.Tensor:
         """Log-probabilities of given items, exact whatever the retrieval.
@@ -98,14 +106,47 @@ class Retrieval(tf.Module):
         Returns:
           `[batch, asked]` float32.
         """
+        normalizer = self._whole(hidden, 1, marks).log_normalizer
+        return self._scores(hidden, columns, marks) - normalizer[:, tf.newaxis]
+
+    def _scores(self, hidden: tf.Tensor, columns: tf.Tensor, marks: Marks) -> tf.Tensor:
+        """Scores of given items, `[batch, asked]`."""
         scores = tf.einsum("bu,bau->ba", hidden, tf.gather(self.weights, columns))
         scores += tf.gather(self.bias, columns)
         if marks.seen is not None:
             beta = tf.convert_to_tensor(marks.seen_bias, tf.float32)
             beta = tf.gather(beta, columns) if beta.shape.rank == 1 else beta
-            seen = tf.reduce_any(columns[:, :, tf.newaxis] == marks.seen[:, tf.newaxis], axis=2)
-            scores += beta * tf.cast(seen, tf.float32)
-        return scores - self._stream(hidden, 1, marks).log_normalizer[:, tf.newaxis]
+            scores += beta * tf.cast(_listed_in(columns, marks.seen), tf.float32)
+        return scores
 
-    def _stream(self, hidden: tf.Tensor, k: int | tf.Tensor, marks: Marks) -> TopK:
+    def _listed(
+        self, hidden: tf.Tensor, k: int | tf.Tensor, marks: Marks
+    ) -> tuple[tf.Tensor, tf.Tensor]:
+        """The best of each row's allowed items, all of them scored."""
+        columns = tf.sort(marks.allowed)  # in catalogue order, as ties want it
+        repeated = tf.pad(columns[:, 1:] == columns[:, :-1], [[0, 0], [1, 0]])
+        repeated = repeated[:, : tf.shape(columns)[1]]
+        known = (columns >= 0) & ~repeated
+        if marks.excluded is not None:
+            known &= ~_listed_in(columns, marks.excluded)
+        scores = self._scores(hidden, tf.maximum(columns, 0), marks)
+        added = noise(marks, columns)
+        count = tf.minimum(k, tf.shape(columns)[1])
+        best, order = tf.math.top_k(tf.where(known, scores + added, -np.inf), count)
+        more = [[0, 0], [0, k - count]]
+        columns = tf.where(best > -np.inf, tf.gather(columns, order, batch_dims=1), -1)
+        scores = best - noise(marks, columns)
+        return (
+            tf.pad(scores, more, constant_values=-np.inf),
+            tf.pad(columns, more, constant_values=-1),
+        )
+
+    def _whole(self, hidden: tf.Tensor, k: int | tf.Tensor, marks: Marks) -> TopK:
+        if self.way == "exact":
+            return exact_top_k(hidden, self.weights, self.bias, k, marks=marks)
         return streaming_top_k(hidden, self.weights, self.bias, k, _CHUNK, marks=marks)
+
+
+def _listed_in(columns: tf.Tensor, lists: tf.Tensor) -> tf.Tensor:
+    """Whether each of `[batch, n]` columns is in its row's list, bool."""
+    return tf.reduce_any(columns[:, :, tf.newaxis] == lists[:, tf.newaxis], axis=2)

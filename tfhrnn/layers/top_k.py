@@ -13,7 +13,6 @@ compile.
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import NamedTuple
 
 import numpy as np
@@ -21,6 +20,7 @@ import numpy.typing as npt
 import tensorflow as tf
 
 from tfhrnn.layers.clusters import cluster_tables
+from tfhrnn.layers.marks import Marks, Part, among, candidates, marked, noise, stretch
 
 # A product with a single column is added up in another order than one with several.
 _LEAST_CHUNK = 16
@@ -30,7 +30,8 @@ class TopK(NamedTuple):
     """The best items of each row, best first.
 
     Attributes:
-      scores: `[batch, min(k, items)]` float32, −inf where a row has no more candidates.
+      scores: `[batch, min(k, items)]` float32, without the noise of an exploration, by which they
+        were chosen and sorted; −inf where a row has no more candidates.
       columns: `[batch, min(k, items)]` int32 columns of the item matrix, −1 where there are no
         more.
       log_normalizer: `[batch]` float32, log Σ_j exp(score_j).
@@ -39,23 +40,6 @@ class TopK(NamedTuple):
     scores: tf.Tensor
     columns: tf.Tensor
     log_normalizer: tf.Tensor
-
-
-class Marks(NamedTuple):
-    """What sets items apart for a row.
-
-    Lists of columns are `[batch, n]` int32; they may repeat a column, and numbers that are no
-    column, such as −1, fill them up.
-
-    Attributes:
-      seen: columns to whose scores `seen_bias` is added; None for none.
-      seen_bias: β, a scalar, `[batch, 1]` or `[items]`.
-      excluded: columns not to be answered, after the normaliser is taken; None for none.
-    """
-
-    seen: tf.Tensor | None = None
-    seen_bias: tf.Tensor | float = 0.0
-    excluded: tf.Tensor | None = None
 
 
 def exact_top_k(
@@ -73,7 +57,7 @@ def exact_top_k(
       weights: `[items, units]` and
       bias: `[items]`, from `Decoder.item_matrix`; scores are finite or −inf, which is no candidate.
       k: how many, 1 and more; cut at the number of items.
-      marks: each row's seen and excluded items.
+      marks: what sets items apart for each row.
 
     Returns:
       The best, and the exact normaliser.
@@ -83,11 +67,10 @@ def exact_top_k(
     """
     items = _items(weights)
     width = _width(k, items)
-    scores, candidates = _with_marks(
-        _scores(hidden, weights, bias), marks, lambda lists: _among(lists, 0, items), lambda x: x
-    )
-    best, columns = tf.math.top_k(candidates, width)
-    return _answer(best, columns, tf.reduce_logsumexp(scores, axis=1))
+    part = stretch(0, items, items)
+    scores = marked(_scores(hidden, weights, bias), marks, part)
+    best, columns = tf.math.top_k(candidates(scores, marks, part), width)
+    return _answer(best, columns, tf.reduce_logsumexp(scores, axis=1), marks)
 
 
 def streaming_top_k(
@@ -133,17 +116,17 @@ def streaming_top_k(
     ) -> tuple[tf.Tensor, ...]:
         # The last chunk reaches back over items already scored, so that all have one shape.
         at = tf.minimum(first, items - size)
-        part = _scores(hidden, tf.slice(weights, [at, 0], shape), tf.slice(bias, [at], [size]))
-        part, candidates = _with_marks(
-            part, marks, lambda lists: _among(lists, at, size), lambda x: tf.slice(x, [at], [size])
-        )
-        fresh = at + tf.range(size) >= first
-        part = tf.where(fresh, part, -np.inf)
-        best, place = tf.math.top_k(tf.where(fresh, candidates, -np.inf), _at_most(width, size))
+        own = _scores(hidden, tf.slice(weights, [at, 0], shape), tf.slice(bias, [at], [size]))
+        part = stretch(at, size, items)
+        own = marked(own, marks, part)
+        fresh = part.columns >= first
+        choice = tf.where(fresh, candidates(own, marks, part), -np.inf)
+        best, place = tf.math.top_k(choice, _at_most(width, size))
         # Earlier columns stand in front, so that ties keep catalogue order.
         joined = tf.concat([columns, at + place], axis=1)
         scores, order = tf.math.top_k(tf.concat([scores, best], axis=1), width)
-        sums = tf.stack([normalizer, tf.reduce_logsumexp(part, axis=1)])
+        fresh_sum = tf.reduce_logsumexp(tf.where(fresh, own, -np.inf), axis=1)
+        sums = tf.stack([normalizer, fresh_sum])
         return (
             first + size,
             scores,
@@ -165,7 +148,7 @@ def streaming_top_k(
         shape_invariants=(tf.TensorShape([]), table, table, flat),
         parallel_iterations=1,
     )
-    return _answer(best, columns, normalizer)
+    return _answer(best, columns, normalizer, marks)
 
 
 class ClusteredIndex(tf.Module):
@@ -227,7 +210,7 @@ class ClusteredIndex(tf.Module):
           hidden: `[batch, units]`, any float dtype.
           k: how many, 1 and more; cut at the number of items.
           probes: clusters to score; all of them give every item, as `exact_top_k` does.
-          marks: each row's seen and excluded items.
+          marks: what sets items apart for each row.
 
         Returns:
           The best found; fewer than k where the probed clusters hold fewer. The normaliser is an
@@ -262,22 +245,23 @@ class ClusteredIndex(tf.Module):
         )
         columns = tf.reshape(tf.gather(self.columns, probe), [-1, count])
         place = tf.maximum(columns, 0)
-        scores, candidates = _with_marks(
-            scores,
-            marks,
-            lambda lists: tf.gather(_among(lists, 0, self.num_items), place, batch_dims=1),
+        part = Part(
+            columns,
+            lambda lists: tf.gather(among(lists, 0, self.num_items), place, batch_dims=1),
             lambda x: tf.gather(x, place),
         )
-        probed = _among(probe, 0, self.num_clusters)
+        scores = marked(scores, marks, part)
+        choice = candidates(scores, marks, part)
+        probed = among(probe, 0, self.num_clusters)
         rest = tf.where(probed, -np.inf, mean + self.log_size)
         normalizer = tf.reduce_logsumexp(tf.concat([scores, rest], axis=1), axis=1)
         found = _at_most(width, count)
-        order = tf.math.top_k(_score_then_column(candidates, columns), found).indices
-        best = tf.gather(candidates, order, batch_dims=1)
+        order = tf.math.top_k(_score_then_column(choice, columns), found).indices
+        best = tf.gather(choice, order, batch_dims=1)
         columns = tf.gather(columns, order, batch_dims=1)
         more = [[0, 0], [0, width - found]]
         return _answer(
-            tf.pad(best, more, constant_values=-np.inf), tf.pad(columns, more), normalizer
+            tf.pad(best, more, constant_values=-np.inf), tf.pad(columns, more), normalizer, marks
         )
 
 
@@ -330,42 +314,6 @@ def _scores(hidden: tf.Tensor, weights: tf.Tensor, bias: tf.Tensor) -> tf.Tensor
     return tf.cast(products, tf.float32) + tf.cast(bias, tf.float32)
 
 
-def _among(lists: tf.Tensor, first: int | tf.Tensor, size: int | tf.Tensor) -> tf.Tensor:
-    """Whether columns `first` to `first + size` are in each row's list, `[batch, size]` bool."""
-    batch, entries = tf.unstack(tf.shape(lists))
-    inside = (lists >= first) & (lists < first + size)
-    place = tf.where(inside, lists - first, size)  # one column behind takes what is outside
-    row = tf.broadcast_to(tf.range(batch)[:, tf.newaxis], [batch, entries])
-    nothing = tf.zeros([batch, size + 1], tf.bool)
-    marked = tf.tensor_scatter_nd_update(
-        nothing, tf.stack([row, place], axis=-1), tf.ones([batch, entries], tf.bool)
-    )
-    return marked[:, :size]
-
-
-def _with_marks(
-    scores: tf.Tensor,
-    marks: Marks | None,
-    among: Callable[[tf.Tensor], tf.Tensor],
-    theirs: Callable[[tf.Tensor], tf.Tensor],
-) -> tuple[tf.Tensor, tf.Tensor]:
-    """Scores with the seen term, and the same with −inf for what is excluded.
-
-    `among` says which of the scores belong to a list of columns, `[batch, items]` bool, and
-    `theirs` takes from `[items]` numbers those of the scores' items.
-    """
-    if marks is None:
-        return scores, scores
-    if marks.seen is not None:
-        seen_bias = tf.cast(marks.seen_bias, tf.float32)
-        if seen_bias.shape.rank == 1:
-            seen_bias = theirs(seen_bias)
-        scores = tf.where(among(marks.seen), scores + seen_bias, scores)
-    if marks.excluded is None:
-        return scores, scores
-    return scores, tf.where(among(marks.excluded), -np.inf, scores)
-
-
 def _score_then_column(scores: tf.Tensor, columns: tf.Tensor) -> tf.Tensor:
     """Int64 keys that grow with the score and, where scores are equal, fall with the column."""
     # A float's bits, read as an integer, grow with it; below zero they fall.
@@ -374,6 +322,9 @@ def _score_then_column(scores: tf.Tensor, columns: tf.Tensor) -> tf.Tensor:
     return tf.cast(rising, tf.int64) * 2**32 - tf.cast(columns, tf.int64)
 
 
-def _answer(best: tf.Tensor, columns: tf.Tensor, normalizer: tf.Tensor) -> TopK:
-    """What is no candidate loses its column."""
-    return TopK(best, tf.where(best > -np.inf, columns, -1), normalizer)
+def _answer(
+    best: tf.Tensor, columns: tf.Tensor, normalizer: tf.Tensor, marks: Marks | None
+) -> TopK:
+    """Takes the noise off what it has chosen; what is no candidate loses its column."""
+    columns = tf.where(best > -np.inf, columns, -1)
+    return TopK(best - noise(marks, columns), columns, normalizer)

@@ -1,0 +1,174 @@
+"""From a reading to answers: scores, filters, exploration, new items, top-k.
+
+Log-probabilities are over the whole catalogue and the new items of the request, and are taken
+before anything is left out or explored; filters come before top-k, so that k answers come back
+where k candidates exist.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import numpy as np
+import tensorflow as tf
+
+from tfhrnn.layers.marks import Marks, noise
+from tfhrnn.layers.retrieval import Retrieval
+from tfhrnn.predicting.new_items import NewItems
+from tfhrnn.predicting.request_reader import Inputs, RequestReader, Signature, spec
+from tfhrnn.predicting.user_reader import Reading
+
+
+class _New(NamedTuple):
+    """A request's new items, `[batch, new]` each.
+
+    Attributes:
+      ids: strings.
+      scores: −inf where there is no item.
+      open: whether it may be answered.
+    """
+
+    ids: tf.Tensor
+    scores: tf.Tensor
+    open: tf.Tensor
+
+
+class Answering(tf.Module):
+    """Answers which items are best.
+
+    Args:
+      ids: of the items, in catalogue order.
+      requests: looks ids up.
+      retrieval: scores the catalogue.
+      new_items: scores what is not in it; None for a model without item features.
+    """
+
+    def __init__(
+        self,
+        ids: Sequence[str],
+        requests: RequestReader,
+        retrieval: Retrieval,
+        new_items: NewItems | None,
+    ) -> None:
+        super().__init__(name="answering")
+        self.num_items, self.item_ids = len(ids), tf.constant(ids)
+        self.requests, self.retrieval, self.new_items = requests, retrieval, new_items
+
+    def signature(self) -> Signature:
+        """The inputs that say what is wanted."""
+        found = {
+            **spec("k", 1, tf.int32),
+            **spec("exclude_seen", 1, tf.bool),
+            **spec("allow", 2, tf.string),
+            **spec("deny", 2, tf.string),
+            **spec("exploration", 1, tf.float32),
+            **spec("seed", 1, tf.int64),
+        }
+        if self.new_items is not None:
+            found |= spec("cold_items", 2, tf.string)
+            found |= self.new_items.signature("cold_item_", 2)
+        return found
+
+    def answer(self, reading: Reading, inputs: Inputs) -> dict[str, tf.Tensor]:
+        """The best items.
+
+        Args:
+          reading: of the users.
+          inputs: those of `signature`.
+
+        Returns:
+          `items`, `log_probabilities` and `cold`, `[batch, width]`, where the width is the largest
+          k, cut at the number of items there are; "", −inf and false where a row has fewer.
+        """
+        with tf.control_dependencies(self._checks(inputs)):
+            k = tf.identity(inputs["k"])
+        excluded = tf.where(inputs["exclude_seen"][:, tf.newaxis], reading.seen, -1)
+        restricted = tf.reduce_any(inputs["allow"] != "", axis=1)
+        marks = Marks(
+            seen=reading.seen,
+            seen_bias=reading.seen_bias,
+            excluded=tf.concat([excluded, self.requests.columns(inputs["deny"])], axis=1),
+            allowed=self.requests.columns(inputs["allow"]),
+            restricted=restricted,
+            exploration=inputs["exploration"],
+            seed=inputs["seed"],
+        )
+        # The largest of no rows is the lowest integer.
+        wanted = tf.maximum(tf.reduce_max(k), 0)
+        known = tf.minimum(wanted, self.num_items)
+        best, column, normalizer = self.retrieval.top_k(reading.hidden, known, marks)
+        items = tf.gather(self.item_ids, tf.maximum(column, 0))
+        cold = tf.zeros_like(column, tf.bool)
+        if self.new_items is not None:
+            new = self._new(reading, inputs, restricted)
+            normalizer = tf.reduce_logsumexp(
+                tf.concat([normalizer[:, tf.newaxis], new.scores], axis=1), axis=1
+            )
+            choice = tf.where(new.open, new.scores + noise(marks, _keys(new.ids)), -np.inf)
+            choice = tf.concat([best + noise(marks, column), choice], axis=1)
+            there = tf.reduce_sum(tf.cast(new.scores > -np.inf, tf.int32), axis=1)
+            most = tf.maximum(tf.reduce_max(there), 0)
+            width = tf.minimum(wanted, self.num_items + most)
+            choice, order = tf.math.top_k(choice, width)
+            scores = tf.concat([best, new.scores], axis=1)
+            best = tf.where(choice > -np.inf, tf.gather(scores, order, batch_dims=1), -np.inf)
+            items = tf.gather(tf.concat([items, new.ids], axis=1), order, batch_dims=1)
+            cold = order >= known
+        valid = (tf.range(tf.shape(best)[1]) < k[:, tf.newaxis]) & (best > -np.inf)
+        return {
+            "items": tf.where(valid, items, ""),
+            "log_probabilities": tf.where(valid, best - normalizer[:, tf.newaxis], -np.inf),
+            "cold": valid & cold,
+        }
+
+    def rank(self, reading: Reading, columns: tf.Tensor) -> tf.Tensor:
+        """Log-probabilities of given columns, `[batch, asked]`, −inf for negative ones."""
+        marks = Marks(reading.seen, reading.seen_bias)
+        known = tf.maximum(columns, 0)
+        log_p = self.retrieval.log_probabilities(reading.hidden, known, marks)
+        return tf.where(columns >= 0, log_p, -np.inf)
+
+    def _checks(self, inputs: Inputs) -> list[tf.Operation]:
+        exploration = inputs["exploration"]
+        checks = [
+            tf.debugging.assert_positive(inputs["k"], message="k: expected 1 or more"),
+            tf.debugging.Assert(
+                tf.reduce_all(tf.math.is_finite(exploration) & (exploration >= 0.0)),
+                ["exploration: expected 0 or more, got", exploration],
+            ),
+        ]
+        if self.new_items is not None:
+            checks += [
+                tf.debugging.assert_equal(
+                    tf.shape(inputs[name]),
+                    tf.shape(inputs["cold_items"]),
+                    message=f"{name}: expected the shape of cold_items",
+                )
+                for name in self.new_items.signature("cold_item_", 2)
+            ]
+        return checks
+
+    def _new(self, reading: Reading, inputs: Inputs, restricted: tf.Tensor) -> _New:
+        """The new items among `cold_items`; an id in the catalogue or said before is none."""
+        assert self.new_items is not None
+        ids = inputs["cold_items"]
+        same = ids[:, :, tf.newaxis] == ids[:, tf.newaxis]  # [batch, new, new]
+        place = tf.range(tf.shape(ids)[1])
+        said = tf.reduce_any(same & (place < place[:, tf.newaxis]), axis=2)
+        there = (ids != "") & (self.requests.columns(ids) < 0) & ~said
+        rows, bias = self.new_items.rows(inputs, "cold_item_")
+        scores = tf.einsum("bu,bnu->bn", reading.hidden, rows) + bias
+        denied = _listed(ids, inputs["deny"])
+        allowed = _listed(ids, inputs["allow"]) | ~restricted[:, tf.newaxis]
+        return _New(ids, tf.where(there, scores, -np.inf), there & allowed & ~denied)
+
+
+def _listed(ids: tf.Tensor, lists: tf.Tensor) -> tf.Tensor:
+    """Whether each of `[batch, n]` ids is in its row's list."""
+    return tf.reduce_any(ids[:, :, tf.newaxis] == lists[:, tf.newaxis], axis=2)
+
+
+def _keys(ids: tf.Tensor) -> tf.Tensor:
+    """What a new item's noise is drawn by: its id, as it has no column."""
+    return tf.strings.to_hash_bucket_fast(ids, 2**62)
