@@ -89,7 +89,7 @@ ROWS: Final[dict[str, dict[str, object]]] = {
     "RNN with feedback encoding": {"levels": False, "feedback": True},
     "HRNN with feedback encoding": {"feedback": True, "gap_inputs": True},
 }
-HOUR: Final = {"seeds": 2}
+HOUR: Final = {"seeds": 1}
 QUICK_ROWS: Final = ("RNN without feedback encoding", "RNN with feedback encoding")
 
 
