@@ -28,12 +28,14 @@ class Outcome:
       statuses: how often each HTTP status came; 0 counts requests that were never answered.
       seconds: from the first request to the last answer.
       bodies: distinct answers with how often they came, if they were asked for.
+      cpu_seconds: what the answering process spent, where it was measured.
     """
 
     milliseconds: list[float] = field(default_factory=list)
     statuses: Counter[int] = field(default_factory=Counter)
     seconds: float = 0.0
     bodies: Counter[bytes] = field(default_factory=Counter)
+    cpu_seconds: float = 0.0
 
     @property
     def failed(self) -> int:

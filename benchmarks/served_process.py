@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import subprocess
 import sys
@@ -52,6 +53,11 @@ class ServedProcess:
     def resident_megabytes(self) -> float:
         """The memory the process holds now."""
         return megabytes(Path(f"/proc/{self._process.pid}/status").read_text(), "VmRSS")
+
+    def cpu_seconds(self) -> float:
+        """What the process has spent since it began, in all its threads."""
+        fields = Path(f"/proc/{self._process.pid}/stat").read_text().rpartition(")")[2].split()
+        return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
     def kill(self) -> None:
         """Ends the process at once, as `kill -9` does."""

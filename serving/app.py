@@ -116,13 +116,14 @@ class RestApp:
         deadline = time.monotonic() + self._limits.timeout_seconds
         num_bytes = 0
         try:
-            self._gate.enter()
-        except ApiError as error:
-            return 0, reply_to(error)
-        self._metrics.set_in_flight(self._gate.num_inside)
-        try:
+            # Whoever sends slowly takes no place away from others.
             body = await self._body(request)
             num_bytes = len(body)
+            self._gate.enter()
+        except ApiError as error:
+            return num_bytes, reply_to(error)
+        self._metrics.set_in_flight(self._gate.num_inside)
+        try:
             if request.headers.get("content-encoding", "").lower() == "gzip":
                 body = await self._in_thread(lambda: unpacked(body, self._limits.max_body_bytes))
             return num_bytes, await self._answer(request.method, path, body, deadline)

@@ -45,8 +45,10 @@ def read_model_config(path: Path) -> list[ModelConfig]:
     from tensorflow_serving.config.model_server_config_pb2 import ModelServerConfig
 
     message = parse_file(path, ModelServerConfig)
-    if message.HasField("custom_model_config"):
-        raise ConfigError(f"{path}: got custom_model_config, expected model_config_list")
+    if not message.HasField("model_config_list"):
+        # Also a file that is being written anew and still empty.
+        got = message.WhichOneof("config") or "nothing"
+        raise ConfigError(f"{path}: got {got}, expected model_config_list")
     models = [_model(path, config) for config in message.model_config_list.config]
     names = [model.name for model in models]
     for name in names:

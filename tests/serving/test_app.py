@@ -180,6 +180,31 @@ def test_a_full_server_refuses_and_says_when_to_come_again() -> None:
     assert "serving_requests_in_flight 0.0" in app._metrics.page().decode()
 
 
+def test_slow_senders_take_no_place_away() -> None:
+    app = _app(Mirror(), Options(Limits(num_threads=1, max_waiting=1)))
+
+    async def ask() -> list[int]:
+        is_over = asyncio.Event()
+
+        async def dribble() -> AsyncIterator[bytes]:
+            yield b"{"
+            await is_over.wait()
+            yield b"}"
+
+        async with _client(app) as client:
+            slow = [asyncio.create_task(client.post("/v1/x", content=dribble())) for _ in range(5)]
+            await asyncio.sleep(0.05)
+            quick = await client.post("/v1/x", content=b"{}")
+            for one in slow:
+                one.cancel()
+            is_over.set()
+            await asyncio.gather(*slow, return_exceptions=True)
+            return [quick.status_code]
+
+    with app:
+        assert asyncio.run(ask()) == [200]
+
+
 def test_a_request_that_found_no_thread_in_time_is_a_504() -> None:
     api = Mirror()
     api.may_answer.clear()

@@ -85,8 +85,11 @@ def test_a_name_stands_for_one_model(tmp_path: Path) -> None:
         _read(tmp_path, f"{model} {model}")
 
 
-def test_other_kinds_of_configuration_are_refused(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("text", "got"), [("custom_model_config {}", "custom_model_config"), ("", "nothing")]
+)
+def test_other_configurations_are_refused(tmp_path: Path, text: str, got: str) -> None:
     path = tmp_path / "models.config"
-    path.write_text("custom_model_config {}")
-    with pytest.raises(ConfigError, match="got custom_model_config, expected model_config_list"):
+    path.write_text(text)
+    with pytest.raises(ConfigError, match=f"got {got}, expected model_config_list"):
         read_model_config(path)
