@@ -95,7 +95,7 @@ def request(
 
 def state_of(served: Served, arrays: dict[str, Any]) -> Any:
     """The same history as a state."""
-    begun = ask(served, "start", {**arrays, "rows": [0]})
+    begun = ask(served, "start", {**arrays, "rows": np.zeros(len(arrays["k"]), int)})
     events = {**arrays, **begun, "items": arrays["history"]}
     return ask(served, "update", events)["state_bytes"]
 
