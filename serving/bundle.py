@@ -28,6 +28,7 @@ _INIT_OP = "__saved_model_init_op"
 _LEGACY_INIT_OP = "saved_model_main_op"
 _VARIABLE_OPS = ("VarHandleOp", "VariableV2")
 DEFAULT_TIMEOUT_SECONDS = 30.0
+_WARM_UP_TRIES = 10
 
 
 @dataclass(frozen=True)
@@ -112,7 +113,7 @@ class SavedModelBundle:
             raise invalid(f"input size does not match signature: missing {sorted(missing)}")
         key = (tuple(signature.feeds.items()), tuple(signature.fetches.values()))
         if key not in self._callables:
-            self._callables[key] = self._callable(signature, self._timeout_seconds)
+            self._callables[key] = self._callable(signature)
         try:
             fetched = self._callables[key](*[arrays[name] for name in signature.inputs])
         except tf.errors.OpError as error:
@@ -127,7 +128,11 @@ class SavedModelBundle:
         self._session.close()
 
     def _warm_up(self, folder: Path) -> None:
-        """Runs what the folder holds for that, however long it takes."""
+        """Runs what the folder holds for that, however long it takes.
+
+        It has to be run by the handle that answers later, since each is optimised by itself, and
+        that has a time limit: then it is run again, and goes on from what has been done.
+        """
 
         def run(key: str, arrays: Mapping[str, Array]) -> None:
             signature = self.signature(key)
@@ -136,7 +141,13 @@ class SavedModelBundle:
                     f"warm-up request: got inputs {sorted(arrays)}, expected "
                     f"{sorted(signature.inputs)}"
                 )
-            self._callable(signature, 0)(*[arrays[name] for name in signature.inputs])
+            for tries_left in reversed(range(_WARM_UP_TRIES)):
+                try:
+                    self.run(signature, arrays)
+                    return
+                except ApiError as error:
+                    if error.code is not Code.DEADLINE_EXCEEDED or not tries_left:
+                        raise
 
         try:
             warm_up(folder, run)
@@ -144,12 +155,11 @@ class SavedModelBundle:
             self.close()
             raise
 
-    def _callable(self, signature: Signature, timeout_seconds: float) -> Callable[..., list[Any]]:
+    def _callable(self, signature: Signature) -> Callable[..., list[Any]]:
         """What runs a signature, given its inputs' arrays in the order of `inputs`.
 
         TensorFlow's handle for feeds and fetches that stay the same: a fifth quicker than
-        `Session.run`, and the only way to give it a time limit once and for all. Handles of the
-        same tensors share what was optimised.
+        `Session.run`, and the only way to give it a time limit once and for all.
         """
         from tensorflow.core.protobuf import config_pb2
 
@@ -157,7 +167,7 @@ class SavedModelBundle:
             feed=[signature.feeds[name] for name in signature.inputs],
             fetch=signature.fetches.values(),
         )
-        options.run_options.timeout_in_ms = round(1000 * timeout_seconds)  # 0 waits for ever
+        options.run_options.timeout_in_ms = round(1000 * self._timeout_seconds)
         called: Callable[..., list[Any]] = self._session._make_callable_from_options(options)
         return called
 
@@ -217,7 +227,11 @@ def _session(meta_graph: Any, folder: Path) -> "tf.compat.v1.Session":
     with tf.Graph().as_default() as graph:
         tf.graph_util.import_graph_def(meta_graph.graph_def, name="")
     options = tf.compat.v1.ConfigProto(
-        gpu_options=tf.compat.v1.GPUOptions(allow_growth=True), allow_soft_placement=True
+        gpu_options=tf.compat.v1.GPUOptions(allow_growth=True),
+        allow_soft_placement=True,
+        # Else all sessions of a process share their threads, and optimising a new version's graph
+        # would hold up requests to the version before for as long as it takes.
+        use_per_session_threads=True,
     )
     session = tf.compat.v1.Session(graph=graph, config=options)
     try:
