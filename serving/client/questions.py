@@ -1,0 +1,435 @@
+"""What can be asked: a class a signature, each object a question about one user or item.
+
+A question names only what the caller knows. `inputs` says that by the names of the signature's
+inputs, and `answer` makes a record of a row of outputs; filling in the rest, and the bodies of
+requests, are left to `serving.client.columns` and `exchanges`.
+"""
+
+import json
+import math
+import time
+from abc import ABC, abstractmethod
+from collections.abc import Mapping, Sequence
+from dataclasses import KW_ONLY, dataclass, field
+from datetime import datetime
+from typing import Any, ClassVar, Generic, TypeAlias, TypeVar
+
+from serving.client.answers import ModelInfo, Ranking, Recommendation, Similar
+from serving.client.columns import Row
+
+Answer = TypeVar("Answer")
+Time: TypeAlias = datetime | int | float
+Value: TypeAlias = str | float | bool | None
+
+_MOST_SECONDS = 10**11  # the year 5138; more are milliseconds
+_MOST_K = 2**31 - 1
+
+
+class Question(ABC, Generic[Answer]):
+    """A question that has an answer of a certain kind."""
+
+    signature: ClassVar[str]
+
+    @abstractmethod
+    def inputs(self) -> dict[str, Any]:
+        """What is known, by the names of the signature's inputs.
+
+        Raises:
+          ValueError: the question makes no sense.
+        """
+
+    @abstractmethod
+    def answer(self, row: Row) -> Answer:
+        """The answer, of a row of the signature's outputs."""
+
+
+@dataclass(frozen=True)
+class _OfHistory:
+    """Whom is asked about, by events, and when."""
+
+    history: Sequence[str]
+    times: Sequence[Time]
+    _: KW_ONLY
+    feedback: Sequence[float | None] | None = None
+    event_types: Sequence[str | None] | None = None
+    user: Mapping[str, Value] = field(default_factory=dict)
+    query_time: Time | None = None
+    gap: float | None = None
+
+    def _user_inputs(self) -> dict[str, Any]:
+        events = _events("history", self.history, self.times, self.feedback, self.event_types)
+        when = _seconds("query_time", time.time() if self.query_time is None else self.query_time)
+        if self.gap is not None:
+            if self.query_time is not None:
+                raise ValueError("gap: got query_time too, expected one of them")
+            if not events["times"]:
+                raise ValueError("gap: got an empty history, expected query_time instead")
+            if not 0 <= self.gap < _MOST_SECONDS:
+                raise ValueError(f"gap: got {self.gap}, expected seconds, 0 or more")
+            when = events["times"][-1] + int(self.gap)
+        return {**events, **_features("user_", self.user), "query_time": when}
+
+
+@dataclass(frozen=True)
+class _OfState:
+    """Whom is asked about, by a state, and when."""
+
+    state: bytes
+    _: KW_ONLY
+    query_time: Time | None = None
+
+    def _user_inputs(self) -> dict[str, Any]:
+        when = time.time() if self.query_time is None else self.query_time
+        return {**_state(self.state), "query_time": _seconds("query_time", when)}
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Wanted(Question[Recommendation]):
+    """Which items may be answered."""
+
+    k: int = 10
+    exclude_seen: bool = False
+    allow: Sequence[str] | None = None
+    deny: Sequence[str] = ()
+    exploration: float = 0.0
+    seed: int = 0
+    cold_items: Mapping[str, Mapping[str, Value]] = field(default_factory=dict)
+
+    def _wanted_inputs(self) -> dict[str, Any]:
+        if self.allow is not None and not self.allow:
+            raise ValueError("allow: got no ids, expected one or more, or None for all items")
+        if not 0 <= self.exploration < math.inf:
+            raise ValueError(f"exploration: got {self.exploration}, expected 0 or more")
+        found: dict[str, Any] = {
+            "k": _k(self.k),
+            "exclude_seen": self.exclude_seen,
+            "allow": _ids("allow", self.allow or ()),
+            "deny": _ids("deny", self.deny),
+            "exploration": self.exploration,
+            "seed": self.seed,
+        }
+        if self.cold_items:
+            found["cold_items"] = _ids("cold_items", list(self.cold_items))
+            for name in {name: None for told in self.cold_items.values() for name in told}:
+                values = [told.get(name) for told in self.cold_items.values()]
+                found[f"cold_item_{name}"] = values
+        return found
+
+    def answer(self, row: Row) -> Recommendation:
+        """The items, without what fills up the row."""
+        count = sum(item != "" for item in row["items"])
+        return Recommendation(
+            tuple(row["items"][:count]),
+            tuple(row["log_probabilities"][:count]),
+            tuple(row["cold"][:count]),
+        )
+
+
+@dataclass(frozen=True)
+class Recommend(_Wanted, _OfHistory):
+    """Asks for the best items after a history.
+
+    Args:
+      history: ids, oldest event first.
+      times: of the events: `datetime` with a time zone, or Unix seconds.
+      feedback: of the events, None where unknown; for a model that reads feedback.
+      event_types: of the events, None where unknown; for a model that reads them.
+      user: raw user features by name; those left out are unknown.
+      query_time: when is asked; now, if neither this nor `gap` is given.
+      gap: seconds from the last event to the time of asking, instead of `query_time`.
+      k: how many items, 1 and more.
+      exclude_seen: leave out the history's last distinct items.
+      allow: the only ids to answer; None for all.
+      deny: ids not to answer.
+      exploration: what Gumbel noise is multiplied by that is added to log-probabilities before
+        items are chosen; 1 draws from the model's distribution.
+      seed: of that noise; another one explores other items.
+      cold_items: items in no catalogue that compete too: raw features by name for each id.
+
+    Returns:
+      A `Recommendation`.
+    """
+
+    signature = "recommend"
+
+    def inputs(self) -> dict[str, Any]:
+        """See `Question`."""
+        return {**self._user_inputs(), **self._wanted_inputs()}
+
+
+@dataclass(frozen=True)
+class RecommendFromState(_Wanted, _OfState):
+    """Asks for the best items for a user known by a state.
+
+    Args:
+      state: what `start` or `update` answered.
+      query_time: when is asked; now if left out.
+      k: and all that follow: as in `recommend`.
+      exclude_seen: as in `recommend`.
+      allow: as in `recommend`.
+      deny: as in `recommend`.
+      exploration: as in `recommend`.
+      seed: as in `recommend`.
+      cold_items: as in `recommend`.
+
+    Returns:
+      A `Recommendation`.
+    """
+
+    signature = "recommend_from_state"
+
+    def inputs(self) -> dict[str, Any]:
+        """See `Question`."""
+        return {**self._user_inputs(), **self._wanted_inputs()}
+
+
+@dataclass(frozen=True)
+class _Ranked(Question[Ranking]):
+    """Which items are ranked."""
+
+    items: Sequence[str]
+
+    def answer(self, row: Row) -> Ranking:
+        """What is said of the items."""
+        count = len(self.items)
+        feedback = row.get("feedback")
+        return Ranking(
+            tuple(self.items),
+            tuple(row["log_probabilities"][:count]),
+            None if feedback is None else tuple(feedback[:count]),
+        )
+
+
+@dataclass(frozen=True)
+class Rank(_Ranked, _OfHistory):
+    """Asks what the model says of given items after a history.
+
+    Args:
+      history: as in `recommend`.
+      times: as in `recommend`.
+      items: ids to rank.
+      feedback: as in `recommend`.
+      event_types: as in `recommend`.
+      user: as in `recommend`.
+      query_time: as in `recommend`.
+      gap: as in `recommend`.
+
+    Returns:
+      A `Ranking`, in the order of `items`.
+    """
+
+    signature = "rank"
+
+    def inputs(self) -> dict[str, Any]:
+        """See `Question`."""
+        return {**self._user_inputs(), "items": _ids("items", self.items)}
+
+
+@dataclass(frozen=True)
+class RankFromState(_Ranked, _OfState):
+    """Asks what the model says of given items for a user known by a state.
+
+    Args:
+      state: what `start` or `update` answered.
+      items: ids to rank.
+      query_time: when is asked; now if left out.
+
+    Returns:
+      A `Ranking`, in the order of `items`.
+    """
+
+    signature = "rank_from_state"
+
+    def inputs(self) -> dict[str, Any]:
+        """See `Question`."""
+        return {**self._user_inputs(), "items": _ids("items", self.items)}
+
+
+@dataclass(frozen=True)
+class Start(Question[bytes]):
+    """Asks for the state of a user without events.
+
+    Args:
+      user: raw user features by name; those left out are unknown.
+
+    Returns:
+      The state, `bytes`.
+    """
+
+    signature = "start"
+    user: Mapping[str, Value] = field(default_factory=dict)
+
+    def inputs(self) -> dict[str, Any]:
+        """See `Question`."""
+        return _features("user_", self.user)
+
+    def answer(self, row: Row) -> bytes:
+        """The state."""
+        return bytes(row["state_bytes"])
+
+
+@dataclass(frozen=True)
+class Update(Question[bytes]):
+    """Asks for a user's state after further events.
+
+    Args:
+      state: what `start` or `update` answered.
+      items: ids, oldest event first.
+      times: as in `recommend`.
+      feedback: as in `recommend`.
+      event_types: as in `recommend`.
+
+    Returns:
+      The new state, `bytes`.
+    """
+
+    signature = "update"
+    state: bytes
+    items: Sequence[str]
+    times: Sequence[Time]
+    _: KW_ONLY
+    feedback: Sequence[float | None] | None = None
+    event_types: Sequence[str | None] | None = None
+
+    def inputs(self) -> dict[str, Any]:
+        """See `Question`."""
+        events = _events("items", self.items, self.times, self.feedback, self.event_types)
+        return {**_state(self.state), **events}
+
+    def answer(self, row: Row) -> bytes:
+        """The state."""
+        return bytes(row["state_bytes"])
+
+
+@dataclass(frozen=True)
+class _Alike(Question[Similar]):
+    """How many similar items are wanted."""
+
+    _: KW_ONLY
+    k: int = 10
+
+    def answer(self, row: Row) -> Similar:
+        """The items, without what fills up the row."""
+        count = sum(item != "" for item in row["items"])
+        return Similar(tuple(row["items"][:count]), tuple(row["similarities"][:count]))
+
+
+@dataclass(frozen=True)
+class SimilarItems(_Alike):
+    """Asks for the items most similar to one.
+
+    Args:
+      item: its id.
+      k: how many, 1 and more.
+
+    Returns:
+      A `Similar`.
+    """
+
+    signature = "similar_items"
+    item: str
+
+    def inputs(self) -> dict[str, Any]:
+        """See `Question`."""
+        (item,) = _ids("item", [self.item])
+        return {"items": item, "k": _k(self.k)}
+
+
+@dataclass(frozen=True)
+class SimilarByFeatures(_Alike):
+    """Asks for the items most similar to one that is known by its features alone.
+
+    Args:
+      features: raw item features by name; those left out are unknown.
+      k: how many, 1 and more.
+
+    Returns:
+      A `Similar`.
+    """
+
+    signature = "similar_by_features"
+    features: Mapping[str, Value]
+
+    def inputs(self) -> dict[str, Any]:
+        """See `Question`."""
+        return {**_features("item_", self.features), "k": _k(self.k)}
+
+
+@dataclass(frozen=True)
+class AboutModel(Question[ModelInfo]):
+    """Asks a model what it is.
+
+    Returns:
+      A `ModelInfo`.
+    """
+
+    signature = "model_info"
+
+    def inputs(self) -> dict[str, Any]:
+        """See `Question`."""
+        return {}
+
+    def answer(self, row: Row) -> ModelInfo:
+        """The card's facts."""
+        read: dict[str, Any] = {name: json.loads(row[name]) for name in ("versions", "card")}
+        names = ("preset", "protocol_hash", "fingerprint", "catalogue_items", "state_size")
+        told: dict[str, Any] = {name: row[name] for name in names}
+        return ModelInfo(thresholds=tuple(row["thresholds"]), **told, **read)
+
+
+def _events(
+    name: str,
+    items: Sequence[str],
+    times: Sequence[Time],
+    feedback: Sequence[float | None] | None,
+    event_types: Sequence[str | None] | None,
+) -> dict[str, Any]:
+    """Events, their items under `name`; feedback and types only where they are given."""
+    ids = _ids(name, items)
+    found: dict[str, Any] = {name: ids, "times": [_seconds("times", each) for each in times]}
+    if feedback is not None:
+        if any(value is not None and math.isinf(value) for value in feedback):
+            raise ValueError(f"feedback: got {feedback}, expected finite numbers, None if unknown")
+        found["feedback"] = list(feedback)
+    if event_types is not None:
+        found["event_types"] = list(event_types)
+    for key, values in found.items():
+        if len(values) != len(ids):
+            raise ValueError(f"{key}: got {len(values)} values, expected {len(ids)}, one an event")
+    return found
+
+
+def _ids(name: str, ids: Sequence[str]) -> list[str]:
+    if isinstance(ids, (str, bytes)):
+        raise ValueError(f"{name}: got {ids!r}, expected a list of ids")
+    for each in ids:
+        if not isinstance(each, str) or not each:
+            raise ValueError(f"{name}: got {each!r}, expected ids, strings that are not empty")
+    return list(ids)
+
+
+def _seconds(name: str, when: Time) -> int:
+    """Unix seconds, whole ones."""
+    if isinstance(when, datetime):
+        if when.tzinfo is None:
+            raise ValueError(f"{name}: got {when!r}, expected one with a time zone")
+        return math.floor(when.timestamp())
+    if not abs(when) < _MOST_SECONDS:
+        raise ValueError(f"{name}: got {when}, expected Unix seconds")
+    return math.floor(when)
+
+
+def _k(k: int) -> int:
+    if k < 1:
+        raise ValueError(f"k: got {k}, expected 1 or more")
+    return min(k, _MOST_K)
+
+
+def _state(state: bytes) -> dict[str, Any]:
+    if not isinstance(state, bytes):
+        raise ValueError(f"state: got {type(state).__name__}, expected bytes")
+    return {"state_bytes": state}
+
+
+def _features(prefix: str, values: Mapping[str, Value]) -> dict[str, Any]:
+    return {f"{prefix}{name}": value for name, value in values.items()}
