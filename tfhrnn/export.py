@@ -1,7 +1,8 @@
-"""Writing a predictor as a SavedModel that TensorFlow Serving loads, with a model card beside it.
+"""Writing a predictor as a SavedModel that TensorFlow Serving loads.
 
 A new numbered version folder appears under its name only when it is whole: it is written under a
-temporary name, which servers ignore, and then renamed.
+temporary name, which servers ignore, and then renamed. In its `assets.extra` stand a model card and
+the requests that a server runs before it answers anybody.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ import tensorflow as tf
 
 from tfhrnn.data.files import whole_folder
 from tfhrnn.predictor import Predictor
+from tfhrnn.warm_up import first_requests, warmup_records, write_warm_up
 
 
 def export(predictor: Predictor, out: str | Path, card: Mapping[str, Any]) -> Path:
@@ -41,13 +43,14 @@ def export(predictor: Predictor, out: str | Path, card: Mapping[str, Any]) -> Pa
         "serving_default": signatures["recommend"],
         "model_info": predictor.info_function(card),
     }
+    records = warmup_records(first_requests(predictor), card["name"])
     with whole_folder(base / str(version)) as folder:
         try:
             tf.saved_model.save(predictor, str(folder), signatures)
+            write_warm_up(folder, records)
         except tf.errors.OpError as error:  # a full disk, say
             raise OSError(error.message) from error
         extra = folder / "assets.extra"
-        extra.mkdir()
         text = json.dumps(card, indent=2, ensure_ascii=False) + "\n"
         (extra / "model_card.json").write_text(text, encoding="utf-8")
         (extra / "model_card.md").write_text(card_text(card), encoding="utf-8")

@@ -12,9 +12,48 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+import numpy.typing as npt
 import tensorflow as tf
 
+from tfhrnn.predicting.model_info import info_signature
+from tfhrnn.predictor import Predictor
+
 PLACE = Path("assets.extra") / "tf_serving_warmup_requests"
+
+
+def first_requests(predictor: Predictor) -> dict[str, list[dict[str, Any]]]:
+    """A small request to each signature of an export, for `warmup_records`.
+
+    Its user has two events and asks for ten items; what can be unknown is.
+
+    Args:
+      predictor: what is exported.
+
+    Returns:
+      By signature a list of one request, its arrays by name.
+    """
+    signatures = {**predictor.signatures, "model_info": info_signature()}
+    signatures["serving_default"] = signatures["recommend"]
+    ids = [(predictor.item_ids * 2)[:2]]
+    known: dict[str, Any] = {"history": ids, "items": ids, "times": [[0, 60]], "k": [10]}
+    known |= {"query_time": [3660], "exploration": [0.0]}
+    known |= {"feedback": [[np.nan, np.nan]], "event_types": [["", ""]]}
+
+    def request(name: str) -> dict[str, Any]:
+        return {key: _array(known.get(key), spec) for key, spec in signatures[name].items()}
+
+    known["state_bytes"] = predictor.ask("start", request("start"))["state_bytes"]
+    return {name: [request(name)] for name in sorted(signatures)}
+
+
+def _array(value: Any, spec: tf.TensorSpec) -> npt.NDArray[Any]:
+    """What is known of one row, or the one value that says nothing."""
+    if value is None:
+        nothing = {tf.string: "", tf.float32: np.nan}.get(spec.dtype, 0)
+        return np.full([1] * spec.shape.rank, nothing, spec.dtype.as_numpy_dtype)
+    array = np.array(value, spec.dtype.as_numpy_dtype)
+    return array if array.ndim == spec.shape.rank else array[0, :1]  # one item for a list
 
 
 def warmup_records(

@@ -19,6 +19,16 @@ Answer = TypeVar("Answer")
 Later: TypeAlias = Coroutine[Any, Any, Answer]
 
 
+def _described(method: Callable[P, Answer], question: Callable[..., Any]) -> Callable[P, Answer]:
+    """Shows a question's arguments and description as the method's, for `help`."""
+    method.__doc__ = question.__doc__
+    arguments = inspect.signature(question)
+    itself = inspect.Parameter("self", inspect.Parameter.POSITIONAL_ONLY)
+    shown = arguments.replace(parameters=[itself, *arguments.parameters.values()])
+    method.__signature__ = shown  # type: ignore[attr-defined]  # what `inspect` looks for
+    return method
+
+
 def _method(
     question: Callable[P, q.Question[Answer]],
 ) -> "Callable[Concatenate[Client, P], Answer]":
@@ -241,16 +251,6 @@ class AsyncClient:
             return _reply_of(await self._http.send(_http_request(self._http, request)))
         except httpx.RequestError as error:
             raise _told(error) from error
-
-
-def _described(method: Callable[P, Answer], question: Callable[..., Any]) -> Callable[P, Answer]:
-    """Shows a question's arguments and description as the method's, for `help`."""
-    method.__doc__ = question.__doc__
-    arguments = inspect.signature(question)
-    itself = inspect.Parameter("self", inspect.Parameter.POSITIONAL_ONLY)
-    shown = arguments.replace(parameters=[itself, *arguments.parameters.values()])
-    method.__signature__ = shown  # type: ignore[attr-defined]  # what `inspect` looks for
-    return method
 
 
 def _http_request(http: httpx.Client | httpx.AsyncClient, request: Request) -> httpx.Request:

@@ -1,0 +1,97 @@
+"""What a question says of itself, by the names of a signature's inputs."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta, timezone
+from typing import Any
+
+import pytest
+
+from serving.client import questions
+from serving.client.questions import (
+    Rank,
+    Recommend,
+    RecommendFromState,
+    SimilarItems,
+    Start,
+    Update,
+)
+
+
+def test_a_question_names_what_is_known_and_nothing_else() -> None:
+    assert Recommend(["a", "b"], [10, 20], gap=60, k=3, deny=["c"]).inputs() == {
+        "history": ["a", "b"],
+        "times": [10, 20],
+        "query_time": 80,
+        "k": 3,
+        "exclude_seen": False,
+        "allow": [],
+        "deny": ["c"],
+        "exploration": 0.0,
+        "seed": 0,
+    }
+    assert Start().inputs() == {} and Start({"age": 3}).inputs() == {"user_age": 3}
+    assert Update(b"s", ["a"], [10.9], feedback=[None]).inputs() == {
+        "state_bytes": b"s",
+        "items": ["a"],
+        "times": [10],
+        "feedback": [None],
+    }
+    assert SimilarItems("a", k=2**40).inputs() == {"items": "a", "k": 2**31 - 1}
+
+
+def test_cold_items_have_every_feature_that_any_has() -> None:
+    cold = {"n": {"genres": "Drama"}, "m": {"year": 1999}}
+    found = Recommend([], [], query_time=0, cold_items=cold).inputs()
+    assert found["cold_items"] == ["n", "m"]
+    assert found["cold_item_genres"] == ["Drama", None]
+    assert found["cold_item_year"] == [None, 1999]
+
+
+def test_times_are_datetimes_or_seconds() -> None:
+    zone = timezone(timedelta(hours=2))
+    then = datetime(1970, 1, 1, 3, 0, 0, 999_999, tzinfo=zone)
+    found = Recommend(["a", "b"], [then, 3700], query_time=then).inputs()
+    assert found["times"] == [3600, 3700] and found["query_time"] == 3600
+    assert Recommend(["a"], [then], gap=5).inputs()["query_time"] == 3605
+
+
+def test_without_a_time_of_asking_it_is_now(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(questions.time, "time", lambda: 1234.5)
+    assert Recommend(["a"], [9]).inputs()["query_time"] == 1234
+    assert Rank(["a"], [9], ["b"]).inputs()["query_time"] == 1234
+    assert RecommendFromState(b"s").inputs()["query_time"] == 1234
+
+
+REFUSED: list[tuple[dict[str, Any], str]] = [
+    ({"history": "ab"}, "history: got 'ab', expected a list of ids"),
+    ({"history": ["a", ""]}, "history: got '', expected ids"),
+    ({"history": ["a", 3]}, "history: got 3, expected ids"),
+    ({"times": [1]}, "times: got 1 values, expected 2, one an event"),
+    ({"feedback": [1.0]}, "feedback: got 1 values, expected 2"),
+    ({"feedback": [1.0, float("inf")]}, "feedback: got .*, expected finite numbers"),
+    ({"event_types": []}, "event_types: got 0 values, expected 2"),
+    ({"times": [1, 10**12]}, "times: got 1000000000000, expected Unix seconds"),
+    ({"times": [1, float("nan")]}, "times: got nan, expected Unix seconds"),
+    ({"times": [1, datetime(2020, 1, 1)]}, "times: got .*, expected one with a time zone"),
+    ({"query_time": 5, "gap": 5}, "gap: got query_time too, expected one of them"),
+    ({"gap": -1}, "gap: got -1, expected seconds, 0 or more"),
+    ({"history": [], "times": [], "gap": 1}, "gap: got an empty history, expected query_time"),
+    ({"k": 0}, "k: got 0, expected 1 or more"),
+    ({"allow": []}, "allow: got no ids, expected one or more, or None for all items"),
+    ({"deny": "a"}, "deny: got 'a', expected a list of ids"),
+    ({"exploration": float("nan")}, "exploration: got nan, expected 0 or more"),
+]
+
+
+@pytest.mark.parametrize(("changed", "message"), REFUSED)
+def test_a_question_that_makes_no_sense_is_refused(changed: dict[str, Any], message: str) -> None:
+    asked: dict[str, Any] = {"history": ["a", "b"], "times": [1, 2], **changed}
+    with pytest.raises(ValueError, match=message):
+        Recommend(**asked).inputs()
+
+
+def test_a_state_is_bytes() -> None:
+    state: Any = "c3RhdGU="
+    with pytest.raises(ValueError, match="state: got str, expected bytes"):
+        RecommendFromState(state).inputs()
