@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, get_args
 
@@ -11,6 +11,8 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+import serving.bundle
+from serving.warm_up import warm_up
 from tfhrnn.answer_options import AnswerOptions
 from tfhrnn.config import RetrievalName
 from tfhrnn.errors import RunError
@@ -146,6 +148,26 @@ def test_a_reloaded_model_answers_as_in_process(
     # In parts, and in these few clusters, which are all probed, sums have another order.
     atol = 0 if way == "exact" else 1e-5
     np.testing.assert_allclose(found["log_probabilities"].numpy(), log_p, rtol=0, atol=atol)
+
+
+@pytest.mark.parametrize("way", get_args(RetrievalName))
+def test_a_server_asks_every_signature_as_it_loads_a_version(
+    versions: dict[RetrievalName, Path], way: RetrievalName, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ran: list[str] = []
+
+    def watched(folder: Path, run: Callable[[str, dict[str, Any]], object]) -> int:
+        def counted(key: str, arrays: dict[str, Any]) -> None:
+            run(key, arrays)
+            ran.append(key)
+
+        return warm_up(folder, counted)
+
+    monkeypatch.setattr(serving.bundle, "warm_up", watched)
+    bundle = serving.bundle.SavedModelBundle(versions[way])  # which fails where a request does
+    bundle.close()
+    assert ran == sorted(set(bundle.metadata) - {"__saved_model_init_op"})
+    assert {"serving_default", "update", "model_info"} <= set(ran)
 
 
 def _ops(version: Path) -> Iterator[str]:

@@ -8,7 +8,8 @@ import numpy as np
 import tensorflow as tf
 from tensorflow_serving.apis.prediction_log_pb2 import PredictionLog
 
-from tfhrnn.warm_up import warmup_records, write_warm_up
+from tfhrnn.recommender import HRNNRecommender
+from tfhrnn.warm_up import first_requests, warmup_records, write_warm_up
 
 
 def test_requests_are_predict_logs_with_tensors_of_their_dtypes(tmp_path: Path) -> None:
@@ -40,3 +41,21 @@ def test_a_folder_with_other_extra_assets_keeps_them(tmp_path: Path) -> None:
     (tmp_path / "assets.extra" / "card").write_text("a")
     write_warm_up(tmp_path, [])
     assert (tmp_path / "assets.extra" / "card").read_text() == "a"
+
+
+def test_each_signature_is_asked_about_two_events_and_ten_items(trained: HRNNRecommender) -> None:
+    requests = first_requests(trained.predictor)
+    assert set(requests) == {*trained.predictor.signatures, "serving_default", "model_info"}
+    for name, specs in trained.predictor.signatures.items():
+        (request,) = requests[name]
+        assert {key: value.ndim for key, value in request.items()} == {
+            key: spec.shape.rank for key, spec in specs.items()
+        }
+    (asked,) = requests["serving_default"]
+    assert asked["history"].tolist() == [trained.predictor.item_ids[:2]]
+    assert (asked["k"].tolist(), asked["exclude_seen"].tolist()) == ([10], [False])
+    assert asked["user_group"].tolist() == [""] and np.isnan(asked["user_age"]).all()
+    assert np.isnan(asked["feedback"]).all() and asked["exploration"].tolist() == [0.0]
+    assert requests["similar_items"][0]["items"].tolist() == trained.predictor.item_ids[:1]
+    found = trained.predictor.ask("recommend_from_state", requests["recommend_from_state"][0])
+    assert np.isfinite(found["log_probabilities"]).sum() == 10

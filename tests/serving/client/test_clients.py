@@ -10,7 +10,6 @@ import httpx
 import pytest
 
 import serving
-from serving.client import clients
 from serving.client.answers import Similar
 from serving.client.questions import SimilarItems, Start
 from tests.serving.client.fake_server import FakeServer, metadata
@@ -52,8 +51,8 @@ def waits(monkeypatch: pytest.MonkeyPatch) -> list[float]:
     async def wait(seconds: float) -> None:
         waited.append(seconds)
 
-    monkeypatch.setattr(clients.time, "sleep", waited.append)
-    monkeypatch.setattr(clients.asyncio, "sleep", wait)
+    monkeypatch.setattr("time.sleep", waited.append)
+    monkeypatch.setattr("asyncio.sleep", wait)
     return waited
 
 
@@ -178,20 +177,20 @@ def test_a_mistake_is_told_when_the_model_is_as_it_was(is_async: bool) -> None:
 
 
 @pytest.mark.parametrize(
-    ("answer", "message"),
+    ("status", "body", "message"),
     [
-        (httpx.Response(200, text="<html>"), "200: got '<html>', expected 1 answers of similar"),
-        (httpx.Response(200, json={"outputs": {"items": [[], []]}}), "expected 1 answers"),
-        (httpx.Response(200, json={"outputs": {"items": [["b"]]}}), "expected 1 answers"),
-        (httpx.Response(502, text="<h1>Bad gateway</h1>"), "502: <h1>Bad gateway</h1>"),
-        (httpx.Response(500), "500: got no message"),
+        (200, "<html>", "200: got '<html>', expected 1 answers of similar_items"),
+        (200, '{"outputs": {"items": [[], []], "similarities": [[]]}}', "expected 1 answers"),
+        (200, '{"outputs": {"items": [["b"]]}}', "expected 1 answers"),
+        (502, "<h1>Bad gateway</h1>", "502: <h1>Bad gateway</h1>"),
+        (500, "", "500: got no message"),
     ],
 )
 def test_what_is_no_answer_is_an_error(
-    is_async: bool, answer: httpx.Response, message: str
+    is_async: bool, status: int, body: str, message: str
 ) -> None:
     with pytest.raises(serving.ServingError, match=message):
-        ask(is_async, FakeServer(told(), answer), QUESTION)
+        ask(is_async, FakeServer(told(), httpx.Response(status, text=body)), QUESTION)
 
 
 def test_what_is_no_metadata_is_an_error(is_async: bool) -> None:

@@ -7,7 +7,6 @@ from typing import Any
 
 import pytest
 
-from serving.client import questions
 from serving.client.questions import (
     Rank,
     Recommend,
@@ -41,7 +40,7 @@ def test_a_question_names_what_is_known_and_nothing_else() -> None:
 
 
 def test_cold_items_have_every_feature_that_any_has() -> None:
-    cold = {"n": {"genres": "Drama"}, "m": {"year": 1999}}
+    cold: dict[str, dict[str, Any]] = {"n": {"genres": "Drama"}, "m": {"year": 1999}}
     found = Recommend([], [], query_time=0, cold_items=cold).inputs()
     assert found["cold_items"] == ["n", "m"]
     assert found["cold_item_genres"] == ["Drama", None]
@@ -57,7 +56,7 @@ def test_times_are_datetimes_or_seconds() -> None:
 
 
 def test_without_a_time_of_asking_it_is_now(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(questions.time, "time", lambda: 1234.5)
+    monkeypatch.setattr("time.time", lambda: 1234.5)
     assert Recommend(["a"], [9]).inputs()["query_time"] == 1234
     assert Rank(["a"], [9], ["b"]).inputs()["query_time"] == 1234
     assert RecommendFromState(b"s").inputs()["query_time"] == 1234

@@ -226,3 +226,13 @@ def test_nobody_there_is_a_connection_error(served: Served) -> None:
     ):
         client.model_info()
     assert caught.value.status is None and url in str(caught.value)
+
+
+def test_the_readme_runs(served: Served, capsys: pytest.CaptureFixture[str]) -> None:
+    text = (Path(__file__).parents[3] / "README.md").read_text(encoding="utf-8")
+    code = text.split("## From Python")[1].split("```python")[1].split("```")[0]
+    address = '"http://127.0.0.1:8501", "tfhrnn"'
+    assert address in code
+    exec(code.replace(address, f'"{served.url}", "tiny"'), {})
+    best, by_state, ranked, *_ = capsys.readouterr().out.splitlines()
+    assert best.startswith(by_state.removesuffix(")")) and len(ranked) > 2
