@@ -22,6 +22,7 @@ from tfhrnn.recommender import HRNNRecommender
 T0 = 1_000_000_000
 FILMS = [f"film {n}, é" for n in range(30)]
 TIMES = [T0, T0 + 70, T0 + 9000]
+PATIENT: dict[str, Any] = {"timeout_seconds": 60}  # however busy the machine is
 USER: dict[str, Any] = {"age": 31, "group": "a"}
 
 
@@ -37,7 +38,7 @@ class Served(NamedTuple):
 def served(trained: HRNNRecommender, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
     base: Path = tmp_path_factory.mktemp("served") / "tiny"
     trained.export(base)
-    with serving.running("tiny", base) as url, serving.Client(url, "tiny") as client:
+    with serving.running("tiny", base) as url, serving.Client(url, "tiny", **PATIENT) as client:
         yield Served(trained.predictor, client, url)
 
 
@@ -171,7 +172,7 @@ def test_the_model_says_what_it_is(served: Served) -> None:
 
 def test_async_is_sync(served: Served) -> None:
     async def asked() -> list[Any]:
-        async with serving.AsyncClient(served.url, "tiny", version=1) as client:
+        async with serving.AsyncClient(served.url, "tiny", version=1, **PATIENT) as client:
             state = await client.update(await client.start(user=USER), FILMS[:3], TIMES)
             return await asyncio.gather(
                 client.recommend(FILMS[:3], TIMES, gap=60, k=4, user=USER),
@@ -233,6 +234,6 @@ def test_the_readme_runs(served: Served, capsys: pytest.CaptureFixture[str]) -> 
     code = text.split("## From Python")[1].split("```python")[1].split("```")[0]
     address = '"http://127.0.0.1:8501", "tfhrnn"'
     assert address in code
-    exec(code.replace(address, f'"{served.url}", "tiny"'), {})
+    exec(code.replace(address, f'"{served.url}", "tiny", timeout_seconds=60'), {})
     best, by_state, ranked, *_ = capsys.readouterr().out.splitlines()
     assert best.startswith(by_state.removesuffix(")")) and len(ranked) > 2
