@@ -7,22 +7,25 @@ requests, are left to `serving.client.columns` and `exchanges`.
 
 import json
 import math
-import time
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import KW_ONLY, dataclass, field
-from datetime import datetime
-from typing import Any, ClassVar, Generic, TypeAlias, TypeVar
+from typing import Any, ClassVar, Generic, TypeVar
 
 from serving.client.answers import ModelInfo, Ranking, Recommendation, Similar
 from serving.client.columns import Row
+from serving.client.values import (
+    Time,
+    Value,
+    event_inputs,
+    feature_inputs,
+    id_list,
+    item_count,
+    state_input,
+    time_of_asking,
+)
 
 Answer = TypeVar("Answer")
-Time: TypeAlias = datetime | int | float
-Value: TypeAlias = str | float | bool | None
-
-_MOST_SECONDS = 10**11  # the year 5138; more are milliseconds
-_MOST_K = 2**31 - 1
 
 
 class Question(ABC, Generic[Answer]):
@@ -57,17 +60,9 @@ class _OfHistory:
     gap: float | None = None
 
     def _user_inputs(self) -> dict[str, Any]:
-        events = _events("history", self.history, self.times, self.feedback, self.event_types)
-        when = _seconds("query_time", time.time() if self.query_time is None else self.query_time)
-        if self.gap is not None:
-            if self.query_time is not None:
-                raise ValueError("gap: got query_time too, expected one of them")
-            if not events["times"]:
-                raise ValueError("gap: got an empty history, expected query_time instead")
-            if not 0 <= self.gap < _MOST_SECONDS:
-                raise ValueError(f"gap: got {self.gap}, expected seconds, 0 or more")
-            when = events["times"][-1] + int(self.gap)
-        return {**events, **_features("user_", self.user), "query_time": when}
+        events = event_inputs("history", self.history, self.times, self.feedback, self.event_types)
+        when = time_of_asking(self.query_time, self.gap, events["times"])
+        return {**events, **feature_inputs("user_", self.user), "query_time": when}
 
 
 @dataclass(frozen=True)
@@ -79,8 +74,7 @@ class _OfState:
     query_time: Time | None = None
 
     def _user_inputs(self) -> dict[str, Any]:
-        when = time.time() if self.query_time is None else self.query_time
-        return {**_state(self.state), "query_time": _seconds("query_time", when)}
+        return {**state_input(self.state), "query_time": time_of_asking(self.query_time)}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -101,15 +95,15 @@ class _Wanted(Question[Recommendation]):
         if not 0 <= self.exploration < math.inf:
             raise ValueError(f"exploration: got {self.exploration}, expected 0 or more")
         found: dict[str, Any] = {
-            "k": _k(self.k),
+            "k": item_count(self.k),
             "exclude_seen": self.exclude_seen,
-            "allow": _ids("allow", self.allow or ()),
-            "deny": _ids("deny", self.deny),
+            "allow": id_list("allow", self.allow or ()),
+            "deny": id_list("deny", self.deny),
             "exploration": self.exploration,
             "seed": self.seed,
         }
         if self.cold_items:
-            found["cold_items"] = _ids("cold_items", list(self.cold_items))
+            found["cold_items"] = id_list("cold_items", list(self.cold_items))
             for name in {name: None for told in self.cold_items.values() for name in told}:
                 values = [told.get(name) for told in self.cold_items.values()]
                 found[f"cold_item_{name}"] = values
@@ -222,7 +216,7 @@ class Rank(_Ranked, _OfHistory):
 
     def inputs(self) -> dict[str, Any]:
         """See `Question`."""
-        return {**self._user_inputs(), "items": _ids("items", self.items)}
+        return {**self._user_inputs(), "items": id_list("items", self.items)}
 
 
 @dataclass(frozen=True)
@@ -242,7 +236,7 @@ class RankFromState(_Ranked, _OfState):
 
     def inputs(self) -> dict[str, Any]:
         """See `Question`."""
-        return {**self._user_inputs(), "items": _ids("items", self.items)}
+        return {**self._user_inputs(), "items": id_list("items", self.items)}
 
 
 @dataclass(frozen=True)
@@ -261,7 +255,7 @@ class Start(Question[bytes]):
 
     def inputs(self) -> dict[str, Any]:
         """See `Question`."""
-        return _features("user_", self.user)
+        return feature_inputs("user_", self.user)
 
     def answer(self, row: Row) -> bytes:
         """The state."""
@@ -293,8 +287,8 @@ class Update(Question[bytes]):
 
     def inputs(self) -> dict[str, Any]:
         """See `Question`."""
-        events = _events("items", self.items, self.times, self.feedback, self.event_types)
-        return {**_state(self.state), **events}
+        events = event_inputs("items", self.items, self.times, self.feedback, self.event_types)
+        return {**state_input(self.state), **events}
 
     def answer(self, row: Row) -> bytes:
         """The state."""
@@ -331,8 +325,8 @@ class SimilarItems(_Alike):
 
     def inputs(self) -> dict[str, Any]:
         """See `Question`."""
-        (item,) = _ids("item", [self.item])
-        return {"items": item, "k": _k(self.k)}
+        (item,) = id_list("item", [self.item])
+        return {"items": item, "k": item_count(self.k)}
 
 
 @dataclass(frozen=True)
@@ -352,7 +346,7 @@ class SimilarByFeatures(_Alike):
 
     def inputs(self) -> dict[str, Any]:
         """See `Question`."""
-        return {**_features("item_", self.features), "k": _k(self.k)}
+        return {**feature_inputs("item_", self.features), "k": item_count(self.k)}
 
 
 @dataclass(frozen=True)
@@ -375,61 +369,3 @@ class AboutModel(Question[ModelInfo]):
         names = ("preset", "protocol_hash", "fingerprint", "catalogue_items", "state_size")
         told: dict[str, Any] = {name: row[name] for name in names}
         return ModelInfo(thresholds=tuple(row["thresholds"]), **told, **read)
-
-
-def _events(
-    name: str,
-    items: Sequence[str],
-    times: Sequence[Time],
-    feedback: Sequence[float | None] | None,
-    event_types: Sequence[str | None] | None,
-) -> dict[str, Any]:
-    """Events, their items under `name`; feedback and types only where they are given."""
-    ids = _ids(name, items)
-    found: dict[str, Any] = {name: ids, "times": [_seconds("times", each) for each in times]}
-    if feedback is not None:
-        if any(value is not None and math.isinf(value) for value in feedback):
-            raise ValueError(f"feedback: got {feedback}, expected finite numbers, None if unknown")
-        found["feedback"] = list(feedback)
-    if event_types is not None:
-        found["event_types"] = list(event_types)
-    for key, values in found.items():
-        if len(values) != len(ids):
-            raise ValueError(f"{key}: got {len(values)} values, expected {len(ids)}, one an event")
-    return found
-
-
-def _ids(name: str, ids: Sequence[str]) -> list[str]:
-    if isinstance(ids, (str, bytes)):
-        raise ValueError(f"{name}: got {ids!r}, expected a list of ids")
-    for each in ids:
-        if not isinstance(each, str) or not each:
-            raise ValueError(f"{name}: got {each!r}, expected ids, strings that are not empty")
-    return list(ids)
-
-
-def _seconds(name: str, when: Time) -> int:
-    """Unix seconds, whole ones."""
-    if isinstance(when, datetime):
-        if when.tzinfo is None:
-            raise ValueError(f"{name}: got {when!r}, expected one with a time zone")
-        return math.floor(when.timestamp())
-    if not abs(when) < _MOST_SECONDS:
-        raise ValueError(f"{name}: got {when}, expected Unix seconds")
-    return math.floor(when)
-
-
-def _k(k: int) -> int:
-    if k < 1:
-        raise ValueError(f"k: got {k}, expected 1 or more")
-    return min(k, _MOST_K)
-
-
-def _state(state: bytes) -> dict[str, Any]:
-    if not isinstance(state, bytes):
-        raise ValueError(f"state: got {type(state).__name__}, expected bytes")
-    return {"state_bytes": state}
-
-
-def _features(prefix: str, values: Mapping[str, Value]) -> dict[str, Any]:
-    return {f"{prefix}{name}": value for name, value in values.items()}

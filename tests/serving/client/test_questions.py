@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta, timezone
+from datetime import datetime
 from typing import Any
 
 import pytest
 
 from serving.client.questions import (
-    Rank,
     Recommend,
-    RecommendFromState,
     SimilarItems,
     Start,
     Update,
@@ -47,21 +45,6 @@ def test_cold_items_have_every_feature_that_any_has() -> None:
     assert found["cold_item_year"] == [None, 1999]
 
 
-def test_times_are_datetimes_or_seconds() -> None:
-    zone = timezone(timedelta(hours=2))
-    then = datetime(1970, 1, 1, 3, 0, 0, 999_999, tzinfo=zone)
-    found = Recommend(["a", "b"], [then, 3700], query_time=then).inputs()
-    assert found["times"] == [3600, 3700] and found["query_time"] == 3600
-    assert Recommend(["a"], [then], gap=5).inputs()["query_time"] == 3605
-
-
-def test_without_a_time_of_asking_it_is_now(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("time.time", lambda: 1234.5)
-    assert Recommend(["a"], [9]).inputs()["query_time"] == 1234
-    assert Rank(["a"], [9], ["b"]).inputs()["query_time"] == 1234
-    assert RecommendFromState(b"s").inputs()["query_time"] == 1234
-
-
 REFUSED: list[tuple[dict[str, Any], str]] = [
     ({"history": "ab"}, "history: got 'ab', expected a list of ids"),
     ({"history": ["a", ""]}, "history: got '', expected ids"),
@@ -88,9 +71,3 @@ def test_a_question_that_makes_no_sense_is_refused(changed: dict[str, Any], mess
     asked: dict[str, Any] = {"history": ["a", "b"], "times": [1, 2], **changed}
     with pytest.raises(ValueError, match=message):
         Recommend(**asked).inputs()
-
-
-def test_a_state_is_bytes() -> None:
-    state: Any = "c3RhdGU="
-    with pytest.raises(ValueError, match="state: got str, expected bytes"):
-        RecommendFromState(state).inputs()
