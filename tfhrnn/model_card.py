@@ -24,9 +24,9 @@ def model_card(
       retrieval: how it finds its answers.
 
     Returns:
-      `name`, `description`, `preset`, `data` (with the types of events where the model reads them),
-      `inputs` of every signature, `state`, `retrieval`, `versions` and `protocol_hash`; `figures`
-      and `protocol` of a judged run.
+      `name`, `description`, `preset`, `data` (with the first and last time of the training events,
+      and the types of events where the model reads them), `inputs` of every signature, `state`,
+      `retrieval`, `versions` and `protocol_hash`; `figures` and `protocol` of a judged run.
     """
     description, config = run.description, run.config
     card: dict[str, Any] = {
@@ -42,6 +42,8 @@ def model_card(
             "fingerprint": description["fingerprint"],
             "catalogue_items": predictor.num_items,
             "thresholds": list(config.model.thresholds),
+            "first_time": run.facts.first_time,
+            "last_time": run.facts.last_time,
         },
         "inputs": {
             name: {key: f"{spec.dtype.name} {spec.shape}" for key, spec in inputs.items()}

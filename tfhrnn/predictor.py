@@ -14,6 +14,8 @@ features or item features lacks their inputs):
 | `update` | state_bytes, items `[b, n]`, times, feedback, event_types | state_bytes `[b]` |
 | `similar_items` | items `[b]`, k | items, similarities `[b, k]` |
 | `similar_by_features` | item_NAME `[b]`, k | items, similarities `[b, k]` |
+| `describe_items` | items `[b, n]` | known, *descriptions* `[b, n]` |
+| `search_items` | text, offset, k `[b]` | *descriptions* `[b, w]`, found `[b]` |
 | `model_info` | rows `[b]` int32 | see `tfhrnn.predicting.model_info` |
 
 - *events*: history `[b, n]` string, times `[b, n]` int64 Unix seconds, feedback `[b, n]` float32
@@ -26,6 +28,8 @@ features or item features lacks their inputs):
   `[b, n]` for each feature.
 - *answers*: items `[b, w]` string, log_probabilities `[b, w]` float32, cold `[b, w]` bool; w is the
   largest k, cut at the number of items; "", −inf and false where a row has fewer.
+- *descriptions*: items, titles and an item_NAME for each feature of the catalogue, popularity:
+  `tfhrnn.predicting.item_finder`.
 - state_bytes `[b]` string: `tfhrnn.predicting.state_bytes`.
 
 An `allow` list without ids restricts nothing; one whose ids are all unknown allows nothing.
@@ -58,6 +62,7 @@ from tfhrnn.layers.retrieval import Retrieval
 from tfhrnn.models.hrnn import HRNN
 from tfhrnn.predicting.answering import Answering
 from tfhrnn.predicting.fingerprint import model_fingerprint
+from tfhrnn.predicting.item_finder import ItemFinder
 from tfhrnn.predicting.model_info import info_signature, model_info
 from tfhrnn.predicting.new_items import NewItems
 from tfhrnn.predicting.request_reader import Inputs, RequestReader, Signature, same_rows, spec
@@ -119,6 +124,7 @@ class Predictor(tf.Module):
         finder = Retrieval(retrieval, self.weights, self.bias)
         self.answering = Answering(*parts, finder, self.new_items)
         self.similar = SimilarItems(*parts, self.weights, self.new_items, by_features)
+        self.finder = ItemFinder(catalogue, self.requests, model.facts.item_counts)
         user_width = sum(feature.width for feature in self.user_specs)
         self.state_bytes = StateBytes(
             self.users.begun(tf.zeros([1, user_width])),
@@ -150,6 +156,8 @@ class Predictor(tf.Module):
             "start": {**of_rows, **user},
             "update": {**state, **self.requests.event_signature("items")},
             "similar_items": self.similar.items_signature(),
+            "describe_items": self.finder.describe_signature(),
+            "search_items": self.finder.search_signature(),
         }
         if self.new_items is not None:
             found["similar_by_features"] = self.similar.features_signature()
@@ -170,6 +178,8 @@ class Predictor(tf.Module):
             "update": self._update,
             "similar_items": self.similar.items,
             "similar_by_features": self.similar.features,
+            "describe_items": self.finder.describe,
+            "search_items": self.finder.search,
         }
         functions = self._functions()
         if name not in functions:
