@@ -11,6 +11,7 @@ import threading
 from collections.abc import Sequence
 from types import FrameType
 
+from serving.explorer import PATH as EXPLORER_PATH
 from serving.flags import WHAT_THIS_IS, model_configs, parse, server_options
 from serving.models import following
 from serving.server import bound_socket, http_server, served_models, url_of
@@ -65,6 +66,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
             for config in configs:
                 url = f"{url_of(bound)}/v1/models/{config.name}"
                 print(f"Serving {config.name} at {url}", flush=True)
+            if options.explorer:
+                print(f"Explore at {url_of(bound)}{EXPLORER_PATH}", flush=True)
             server.run(sockets=[bound])
     print("Stopped.", flush=True)
     return code

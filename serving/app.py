@@ -21,6 +21,7 @@ from serving.batch_config import BatchConfig
 from serving.batching import Batcher, Task
 from serving.compression import is_worth_packing, packed, unpacked
 from serving.errors import ApiError, Code, Reply, html_reply, reply_to, too_large
+from serving.explorer import Explorer
 from serving.limits import Gate, Limits, out_of_time
 from serving.metrics import CONTENT_TYPE as METRICS_TYPE
 from serving.metrics import Metrics
@@ -45,12 +46,14 @@ class Options:
       batching: how predict requests are batched; None runs each alone.
       metrics_path: where metrics are shown; None shows them nowhere.
       log: is told of every request.
+      explorer: whether there is a page that shows models at work.
     """
 
     limits: Limits = field(default_factory=Limits)
     batching: BatchConfig | None = None
     metrics_path: str | None = None
     log: RequestLog = log_nowhere
+    explorer: bool = False
 
 
 class RestApp:
@@ -61,16 +64,23 @@ class RestApp:
       options: see `Options`.
       metrics: what is told of every request.
       probes: what `/healthz` and `/readyz` answer.
+      explorer: the page that shows models at work, if there is to be one.
     """
 
     def __init__(
-        self, api: RestApi, probes: Probes, metrics: Metrics, options: Options | None = None
+        self,
+        api: RestApi,
+        probes: Probes,
+        metrics: Metrics,
+        options: Options | None = None,
+        explorer: Explorer | None = None,
     ) -> None:
         self._api = api
         self._options = options or Options()
         self._limits = self._options.limits
         self._metrics = metrics
         self._probes = probes
+        self._explorer = explorer
         self._gate = Gate(self._limits)
         self._pool = ThreadPoolExecutor(self._limits.num_threads, "answer")
         self._batcher: Batcher | None = None
@@ -134,10 +144,14 @@ class RestApp:
             self._metrics.set_in_flight(self._gate.num_inside)
 
     def _beside(self, method: str, path: str) -> Reply:
-        """What stands beside the REST API: probes, metrics, and an HTML 404 for all else."""
+        """What stands beside the REST API: metrics, probes, a page, and a 404 for all else."""
         if method == "GET" and path == self._options.metrics_path:
             return Reply(200, self._metrics.page(), METRICS_TYPE)
-        reply = self._probes.reply(path) if method in ("GET", "HEAD") else None
+        reply = None
+        if method in ("GET", "HEAD"):
+            reply = self._probes.reply(path)
+            if reply is None and self._explorer is not None:
+                reply = self._explorer.reply(path)
         return reply or html_reply(404, "Not Found")
 
     async def _answer(self, method: str, path: str, body: bytes, deadline: float) -> Reply:
@@ -196,7 +210,7 @@ class RestApp:
     ) -> tuple[bytes, list[tuple[bytes, bytes]]]:
         """The body as it is sent, and the headers that go with it."""
         body = reply.body
-        headers = [(b"content-type", reply.content_type.encode())]
+        headers = [(b"content-type", reply.content_type.encode()), *reply.headers]
         if is_worth_packing(body, request.headers.get("accept-encoding", "")):
             body = await self._in_thread(lambda: packed(reply.body))
             headers += [(b"content-encoding", b"gzip"), (b"vary", b"Accept-Encoding")]

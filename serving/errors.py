@@ -96,6 +96,7 @@ class Reply:
       code: the canonical code behind the status.
       model: the model that was asked, as far as it is known here; for metrics and logs.
       verb: what was asked of it.
+      headers: beside those that every reply has.
     """
 
     status: int
@@ -104,6 +105,7 @@ class Reply:
     code: Code = field(default=Code.OK, compare=False)
     model: str = field(default="", compare=False)
     verb: str = field(default="", compare=False)
+    headers: tuple[tuple[bytes, bytes], ...] = field(default=(), compare=False)
 
 
 def reply_to(error: ApiError, model: str = "", verb: str = "") -> Reply:

@@ -28,7 +28,7 @@ def parse(arguments: Sequence[str] | None = None) -> argparse.Namespace:
     )
     _add_models(parser.add_argument_group("models"))
     _add_http(parser.add_argument_group("HTTP"))
-    _add_running(parser.add_argument_group("batching, metrics, log"))
+    _add_running(parser.add_argument_group("batching, metrics, log, explorer"))
     flags = parser.parse_args(arguments)
     if flags.model_config_file is None:
         missing = [
@@ -76,6 +76,7 @@ def server_options(flags: argparse.Namespace) -> Options:
         batching=batching,
         metrics_path=None if monitoring is None else read_metrics_path(monitoring),
         log=log_to_stdout if flags.log_requests else log_nowhere,
+        explorer=flags.explorer,
     )
 
 
@@ -159,6 +160,7 @@ def _add_running(group: argparse._ArgumentGroup) -> None:
         help="MonitoringConfig in text protobuf: whether and where metrics for Prometheus are",
     )
     _add_switch(group, "--log_requests", True, "print a line of JSON for each request")
+    _add_switch(group, "--explorer", False, "show a page at /explore to see models at work")
 
 
 def _add_switch(group: argparse._ArgumentGroup, name: str, default: bool, meaning: str) -> None:

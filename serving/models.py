@@ -74,6 +74,13 @@ class Models:
         """The model of a name, if there is one."""
         return self._models.get(name)
 
+    @property
+    def names(self) -> list[str]:
+        """The models that are configured, by name."""
+        return sorted(
+            name for name, model in self._models.items() if not model.config.is_withdrawn
+        )
+
     def is_available(self) -> bool:
         """Whether every model that is configured has a version that answers."""
         return not self._unavailable()

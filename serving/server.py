@@ -13,6 +13,7 @@ import uvicorn
 
 from serving.app import Options, RestApp
 from serving.bundle import SavedModelBundle
+from serving.explorer import Explorer
 from serving.http_protocol import LimitedProtocol
 from serving.limits import Limits
 from serving.metrics import Metrics
@@ -95,7 +96,8 @@ def http_server(
 ) -> Server:
     """An HTTP server for models, to be run on sockets already bound."""
     metrics, probes = Metrics(), Probes(models)
-    app = RestApp(RestApi(models, metrics), probes, metrics, options)
+    explorer = Explorer(models) if options is not None and options.explorer else None
+    app = RestApp(RestApi(models, metrics), probes, metrics, options, explorer)
     config = uvicorn.Config(
         app,
         http=LimitedProtocol,
@@ -135,7 +137,7 @@ def running(
       host: the address to listen on.
       poll_seconds: how often the base path is looked at for a new version.
       timeout_seconds: how long to wait for the first version to be available.
-      options: limits, batching, metrics and log.
+      options: limits, batching, metrics, log and explorer.
 
     Yields:
       The start of every URL, such as `http://127.0.0.1:41234`, once the model is available.
