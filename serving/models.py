@@ -77,9 +77,7 @@ class Models:
     @property
     def names(self) -> list[str]:
         """The models that are configured, by name."""
-        return sorted(
-            name for name, model in self._models.items() if not model.config.is_withdrawn
-        )
+        return sorted(name for name, model in self._models.items() if not model.config.is_withdrawn)
 
     def is_available(self) -> bool:
         """Whether every model that is configured has a version that answers."""
