@@ -27,22 +27,23 @@ export function showAnswers(answers, first, catalogue, gap, add) {
     });
     button.addEventListener("click", () => add(id));
     const cells = [
-      el("td", {}, String(at + 1)),
+      el("td", { className: "place" }, String(at + 1), move(places.get(id), at)),
       el(
         "th",
         { scope: "row" },
         el("span", { className: "title" }, title),
         el("small", {}, catalogue.values(id).join(", ")),
+        popularity === null ? "" : el("small", { className: "narrow" }, `popularity ${percent(popularity)}`),
       ),
       el("td", { className: "number" }, percent(probability), bar(probability / most)),
     ];
     if (catalogue.canDescribe) {
-      cells.push(el("td", { className: "number" }, popularity === null ? "" : percent(popularity)));
+      cells.push(el("td", { className: "number wide" }, popularity === null ? "" : percent(popularity)));
     }
-    cells.push(el("td", {}, move(places.get(id), at)), el("td", {}, button));
+    cells.push(el("td", {}, button));
     return el("tr", { className: places.has(id) ? "" : "new" }, ...cells);
   });
-  if (!rows.length) rows.push(el("tr", {}, el("td", { colSpan: 6 }, "No items are left to recommend.")));
+  if (!rows.length) rows.push(el("tr", {}, el("td", { colSpan: 5 }, "No items are left to recommend.")));
   replace($("answer-rows"), rows, $("answers-title"));
 }
 

@@ -2,7 +2,7 @@
 
 import { answersOf, showAnswers, showMix, summaryOf } from "./answers_view.js";
 import { Model } from "./api.js";
-import { callOf, choose, copyCurl, forgetCalls, noteCall, showCall } from "./calls_view.js";
+import { callOf, copyCurl, forgetCalls, noteCall, showCall } from "./calls_view.js";
 import { Catalogue } from "./catalogue.js";
 import { $, el, Latest } from "./dom.js";
 import { inWords, levelOf, MARKS, MONTH, positionOf, secondsAt, STEPS } from "./gaps.js";
@@ -32,7 +32,7 @@ const asking = new Latest(async () => {
   } catch (error) {
     fail(error);
   }
-  $("main").setAttribute("aria-busy", "false");
+  if (!asking.again) $("main").setAttribute("aria-busy", "false");
 });
 
 function ask() {
@@ -136,7 +136,12 @@ function showLevels() {
 
 function showMarks() {
   const marks = MARKS.map((seconds) => {
-    const button = el("button", { type: "button", textContent: inWords(seconds), "data-gap": seconds });
+    const button = el("button", {
+      type: "button",
+      textContent: inWords(seconds).replace(/ days?/, " d"),
+      "aria-label": inWords(seconds),
+      "data-gap": seconds,
+    });
     button.style.left = `${(100 * positionOf(seconds)) / STEPS}%`;
     button.addEventListener("click", () => {
       setGap(seconds);
@@ -289,7 +294,6 @@ async function open(name) {
     showUser(shown.history, inputs, ask);
     setGap(0);
     await useExample(Math.min(30, info.catalogue_items[0] - 1));
-    choose("recommend");
     $("main").hidden = false;
   } catch (error) {
     fail(error);

@@ -4,6 +4,7 @@ import { $, el } from "./dom.js";
 
 const calls = new Map(); // by signature
 const SHOWN = 4000; // characters of an answer
+const FIRST = "recommend"; // is shown until the reader chooses another
 
 export function forgetCalls() {
   calls.clear();
@@ -12,18 +13,15 @@ export function forgetCalls() {
 
 /** Notes a call; the one that the reader has chosen stays in sight. */
 export function noteCall(call) {
-  if (!calls.has(call.signature)) $("call").append(el("option", {}, call.signature));
+  const fresh = !calls.has(call.signature);
+  if (fresh) $("call").append(el("option", {}, call.signature));
   calls.set(call.signature, call);
+  if (call.signature === FIRST && fresh) $("call").value = FIRST;
   if ($("call").value === call.signature) showCall();
 }
 
 export function callOf(signature) {
   return calls.get(signature);
-}
-
-export function choose(signature) {
-  $("call").value = signature;
-  showCall();
 }
 
 export function showCall() {

@@ -48,7 +48,8 @@ export function showCheck(fromState, fromHistory) {
     Math.abs(Math.log(probability) - Math.log(probabilities.get(id) ?? NaN)),
   );
   const known = apart.filter((one) => !Number.isNaN(one));
-  const most = known.length ? Math.max(...known).toExponential(0) : "none";
+  const largest = Math.max(...known, 0);
+  const most = largest ? largest.toExponential(0) : "0";
   $("state-check").textContent =
     `recommend_from_state gives ${same ? "the same items in the same order" : "other items"} as recommend ` +
     `(largest difference of log-probabilities: ${most}).`;
