@@ -5,8 +5,8 @@ import { $, el, percent, svg } from "./dom.js";
 import { inWords, levelOf, MARKS, positionOf, secondsAt, STEPS } from "./gaps.js";
 
 const EVERY = 16; // positions of the slider between two gaps asked for
-const LEFT = 46;
-const WIDTH = 540;
+const LEFT = 60;
+const WIDTH = 530;
 const TOP = 12;
 const HEIGHT = 140;
 

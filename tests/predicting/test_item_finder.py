@@ -32,7 +32,7 @@ def finder() -> ItemFinder:
             "year": [1979, 1986, 2001, None, 1972, None],
         }
     )
-    columns = [FeatureColumn("genres", "multi-hot"), FeatureColumn("year", "numeric")]
+    columns = (FeatureColumn("genres", "multi-hot"), FeatureColumn("year", "numeric"))
     catalogue = Catalogue.from_frame(frame, FeatureSet.fit(columns, frame))
     requests = RequestReader(catalogue.ids, event_types=None, feedback=False, user_specs=())
     return ItemFinder(catalogue, requests, np.array(COUNTS))
@@ -59,7 +59,7 @@ def test_items_are_described_as_the_catalogue_has_them(finder: ItemFinder) -> No
     assert found["known"].tolist() == [[True, True], [True, False]]
     assert texts(found["item_genres"]).tolist() == [["a|b", ""], ["b", ""]]
     np.testing.assert_array_equal(found["item_year"], [[1979, 2001], [np.nan, np.nan]])
-    np.testing.assert_allclose(found["popularity"], [[0.1, 0.2], [0, 0]], rtol=1e-6)
+    np.testing.assert_allclose(found["popularity"], [[0.1, 0.2], [0.0, 0.0]], rtol=1e-6)
 
 
 def test_nothing_asked_is_nothing_described(finder: ItemFinder) -> None:
