@@ -204,6 +204,10 @@ def test_similar_items_ranks_and_the_card(served: Served) -> None:
     by_state = ask(served, "rank_from_state", arrays)["log_probabilities"]
     np.testing.assert_allclose(by_state, ranked, atol=1e-5)
     assert ranked[0, 1] == -np.inf
+    found = ask(served, "describe_items", {"items": [[FILMS[4], "none"]]})
+    assert texts(found["titles"]).tolist() == [["Film 4", "none"]]
+    found = ask(served, "search_items", {"text": ["FILM 4"], "offset": [0], "k": [3]})
+    assert texts(found["items"])[0].tolist()[0] == FILMS[4]
     body = {"signature_name": "model_info", "inputs": {"rows": [0]}}
     told = httpx.post(f"{served.url}:predict", json=body, timeout=60).json()["outputs"]
     assert told["fingerprint"] == [served.predictor.state_bytes.fingerprint]
