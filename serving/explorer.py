@@ -8,7 +8,6 @@ but those files, and speak to nobody but this server.
 import json
 from html import escape
 from importlib.resources import files
-from urllib.parse import urlsplit
 
 from serving.errors import Reply
 from serving.models import Models
@@ -50,7 +49,7 @@ class Explorer:
 
     def reply(self, path: str) -> Reply | None:
         """The answer to a GET of a path, with its query; nothing if the page has no such file."""
-        path = urlsplit(path).path
+        path = path.partition("?")[0]
         if path == PATH:
             names = escape(json.dumps(self._models.names))
             body = self._page.replace(_MODELS, names).encode()

@@ -24,13 +24,14 @@ let offset = 0; // of the search
 
 const asking = new Latest(async () => {
   const page = shown;
+  if (page === null) return; // another model is being opened
   try {
     if (page.sweepOf !== keyOfSweep()) await sweep(page);
     if (page.stateOf !== keyOfHistory() && page.state.possible) await followState(page);
     await recommend(page);
     $("error").hidden = true;
   } catch (error) {
-    fail(error);
+    if (shown === page) fail(error);
   }
   if (!asking.again) $("main").setAttribute("aria-busy", "false");
 });

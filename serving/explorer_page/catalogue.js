@@ -1,6 +1,7 @@
 // What a model tells of its items. One that tells nothing has its ids for titles.
 
 const PAGE = 8;
+const LONGEST = 40; // characters of a value that is shown
 
 export class Catalogue {
   constructor(model) {
@@ -45,11 +46,12 @@ export class Catalogue {
     return ids;
   }
 
-  /** An item's values of its text features, each once. */
+  /** An item's values of its text features, each once; whole texts and its title are left out. */
   values(id) {
-    const { features } = this.get(id);
+    const { features, title } = this.get(id);
     const found = this.texts.flatMap((name) => (features[name] ?? "").split("|"));
-    return [...new Set(found.map((value) => value.trim()).filter(Boolean))];
+    const values = new Set(found.map((value) => value.trim()));
+    return [...values].filter((value) => value && value !== title && value.length <= LONGEST);
   }
 
   #remember(told) {

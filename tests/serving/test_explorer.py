@@ -111,6 +111,10 @@ def test_nothing_else_is_served(path: str) -> None:
     assert _get(path).status_code == 404
 
 
+def test_what_is_no_url_has_no_page() -> None:
+    assert Explorer(Models([])).reply("//[") is None
+
+
 def test_only_reading_is_served() -> None:
     assert _get("/explore", method="HEAD").status_code == 200
     assert _get("/explore", method="POST").status_code == 404
