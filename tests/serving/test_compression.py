@@ -17,7 +17,7 @@ def test_unpacking_stops_at_the_limit() -> None:
     assert raised.value.http_status == 413
 
 
-@pytest.mark.parametrize("body", [b"", b"no gzip", gzip.compress(b"{}")[:-9]])
+@pytest.mark.parametrize("body", [b"", b"no gzip", gzip.compress(b"{}", mtime=0)[:-9]])
 def test_bodies_have_to_be_whole(body: bytes) -> None:
     with pytest.raises(ApiError, match="Cannot decompress the gzip body: "):
         unpacked(body, 100)
