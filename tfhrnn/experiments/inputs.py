@@ -120,7 +120,7 @@ def run(
     titled = with_titles(log, out / "titles-data")
     last = run_all(
         titled,
-        {TITLES: rows[PLAIN]},
+        {TITLES: next(iter(rows.values()))},
         out / "titles",
         seeds=seeds,
         jobs=jobs,
