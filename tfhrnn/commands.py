@@ -348,7 +348,9 @@ def _experiment(arguments: argparse.Namespace, console: Console) -> dict[str, An
     if "dataset" in protocol:
         title = f"{protocol['dataset']}: {title}"
     if arguments.run is None:
-        title += f", {seeds_of(load_experiment(arguments.name), arguments.seeds)} seeds"
+        experiment = load_experiment(arguments.name)
+        seeds = seeds_of(experiment, arguments.seeds, quick=arguments.quick)
+        title += ", quick form" * arguments.quick + f", {seeds} seed{'s' * (seeds > 1)}"
     if "hash" in protocol:
         title += f", protocol {protocol['hash']}"
     print_experiment(found["rows"], title, console)

@@ -84,7 +84,7 @@ def test_the_protocol_comes_from_the_file_or_is_stated(
 ) -> None:
     silent = write(tmp_path / "silent.parquet", None)
     assert read_lists(silent, log, targets, protocol, protocol.hash).height == 4
-    with pytest.raises(ProtocolError, match=r"got no protocol_hash .* expected one there or as --"):
+    with pytest.raises(ProtocolError, match=r"got no protocol_hash .* there or as --protocol"):
         read_lists(silent, log, targets, protocol)
     with pytest.raises(
         ProtocolError, match=f"got lists of the protocol beef, exp.*{protocol.hash}"

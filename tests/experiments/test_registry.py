@@ -56,7 +56,8 @@ def test_what_an_experiment_says_of_itself() -> None:
     assert needs_log(plain) and jobs_of(plain, 4) == 4 and seeds_of(plain, None) == 3
     own = SimpleNamespace(run=run, NEEDS_LOG=False, MOST_JOBS=1, SEEDS=5)
     assert not needs_log(own) and jobs_of(own, 4) == 1 and seeds_of(own, None) == 5
-    assert seeds_of(own, 2) == 2
+    assert seeds_of(own, 2) == seeds_of(own, 2, quick=True) == 2
+    assert seeds_of(own, None, quick=True) == 1
     assert takes(plain, "quick") and not takes(plain, "towers")
     assert hour_of(plain) is None
     for name in experiment_names():

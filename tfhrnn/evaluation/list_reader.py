@@ -119,7 +119,8 @@ def _check_protocol(path: Path, protocol: Protocol, stated: str | None) -> None:
             )
     if own is None and PROTOCOL not in metadata and stated is None:
         raise ProtocolError(
-            f"{path}: got no {HASH} in the file's metadata, expected one there or as --protocol"
+            f"{path}: got no {HASH} in the file's metadata, expected the run's, {protocol.hash}, "
+            "there or as --protocol, to say that the lists are of the same targets"
         )
 
 

@@ -79,7 +79,7 @@ def run_experiment(
     found: dict[str, Any] = experiment.run(
         log() if needs_log(experiment) and "run" not in chosen else None,
         out / name,
-        seeds=1 if seeds is None and chosen.get("quick") else seeds_of(experiment, seeds),
+        seeds=seeds_of(experiment, seeds, quick=bool(chosen.get("quick"))),
         jobs=jobs,
         say=say,
         **chosen,

@@ -43,8 +43,10 @@ def jobs_of(experiment: Any, jobs: int) -> int:
     return min(jobs, getattr(experiment, "MOST_JOBS", jobs))
 
 
-def seeds_of(experiment: Any, seeds: int | None) -> int:
-    """How many seeds, where none may have been stated."""
+def seeds_of(experiment: Any, seeds: int | None, *, quick: bool = False) -> int:
+    """How many seeds, where none may have been stated; of a quick form one."""
+    if quick and seeds is None:
+        return 1
     own: int = getattr(experiment, "SEEDS", 3)
     return own if seeds is None else seeds
 
