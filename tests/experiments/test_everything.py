@@ -94,6 +94,20 @@ def test_an_hour_is_of_those_that_say_what_they_do_in_it(
     assert [ran[3] for ran in stage.ran] == [7]
 
 
+def test_quick_forms_of_an_hour_are_those_of_any_time(
+    stage: Stage, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def load(name: str) -> Any:
+        found = stage.load(name)
+        if name == "table5":
+            found.HOUR = {"seeds": 2, "models": "of the hour alone"}
+        return found
+
+    monkeypatch.setattr(everything, "load_experiment", load)
+    run(stage, tmp_path, hour=True, quick=True)
+    assert stage.ran == [("table5", "the log", tmp_path / "table5", 1, 2, True)]
+
+
 def test_quick_forms_have_a_folder_of_their_own_and_one_seed(stage: Stage, tmp_path: Path) -> None:
     found = run(stage, tmp_path, quick=True, only=["table5", "copy"])
     assert stage.ran == [

@@ -112,7 +112,7 @@ def run_everything(
       jobs: trainings side by side, where an experiment can take several.
       say: is told what happens.
       quick: take the quick form of each.
-      hour: those alone that take part in the hour, with their choices for it.
+      hour: those alone that take part in the hour, with their choices for it, or quick forms.
       only: these experiments; None for all.
       report_only: run nothing.
 
@@ -132,10 +132,12 @@ def run_everything(
     opened = cache(log)
     for name in () if report_only else [name for name in names if only is None or name in only]:
         experiment = load_experiment(name)
-        own = dict(hour_of(experiment) or {}) if hour else {}
-        if hour and not own:
+        in_hour = hour_of(experiment) if hour else {}
+        if in_hour is None:
             continue
         say(f"--- {name}")
+        # A quick form is one and the same, whatever part its experiment has in the hour.
+        own: dict[str, Any] = {"quick": True} if quick else dict(in_hour)
         own_seeds = own.pop("seeds", None)
         try:
             run_experiment(
@@ -145,7 +147,7 @@ def run_everything(
                 seeds=own_seeds if seeds is None else seeds,
                 jobs=jobs_of(experiment, jobs),
                 say=say,
-                chosen=own | ({"quick": True} if quick else {}),
+                chosen=own,
                 results=results,
             )
         except TfhrnnError as error:

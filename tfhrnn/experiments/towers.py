@@ -55,9 +55,9 @@ def run(
     levels_only: bool = False,
 ) -> dict[str, Any]:
     """The table of towers, or its first row a tower; see `tfhrnn.experiments.runs.run_all`."""
-    rows = (
-        {name: preset("best", own) for name, own in SETTINGS.items()} if levels_only else configs()
-    )
+    rows = configs()
+    if levels_only:
+        rows = {name: rows[name] for name in SETTINGS}
     return run_all(
         log,
         rows,
