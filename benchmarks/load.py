@@ -13,6 +13,7 @@ import time
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 
@@ -50,6 +51,18 @@ class Outcome:
     def percentile(self, percent: float) -> float:
         """Milliseconds that so many percent of the answers did not exceed."""
         return float(np.percentile(self.milliseconds, percent))
+
+    def row(self, what: str, connections: int) -> dict[str, Any]:
+        """A benchmark's row: how many requests and failures, milliseconds, and answers a second."""
+        return {
+            "what": what,
+            "connections": connections,
+            "requests": sum(self.statuses.values()),
+            "failed": self.failed,
+            "p50_ms": self.percentile(50),
+            "p99_ms": self.percentile(99),
+            "per_second": self.per_second,
+        }
 
 
 def post(path: str, body: bytes) -> bytes:

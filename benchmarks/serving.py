@@ -126,7 +126,7 @@ def side_by_side(
     rows: list[dict[str, Any]] = []
     for name, parts in outcomes.items():
         whole = _joined(parts)
-        row = _row(name, connections, whole)
+        row = whole.row(name, connections)
         first = rows[0] if rows else row
         row["cpu_ms"] = 1000 * whole.cpu_seconds / row["requests"]
         row["p50_ratio"] = row["p50_ms"] / first["p50_ms"]
@@ -155,7 +155,7 @@ def soak(
     outcome = drive(server.port, requests, 64, 60 * minutes, rate=rate, meanwhile=watch)
     fifth = max(1, len(sizes) // 5)
     growth = np.mean(sizes[-fifth:]) / np.mean(sizes[fifth : 2 * fifth] or sizes[:1])
-    row = _row(f"soak of {minutes:g} min, memory × {growth:.3f}", 64, outcome)
+    row = outcome.row(f"soak of {minutes:g} min, memory × {growth:.3f}", 64)
     slow = row["p99_ms"] / row["p50_ms"]
     return {
         **row,
@@ -267,15 +267,3 @@ def _joined(parts: list[Outcome]) -> Outcome:
         whole.seconds += part.seconds
         whole.cpu_seconds += part.cpu_seconds
     return whole
-
-
-def _row(what: str, connections: int, outcome: Outcome) -> dict[str, Any]:
-    return {
-        "what": what,
-        "connections": connections,
-        "requests": sum(outcome.statuses.values()),
-        "failed": outcome.failed,
-        "p50_ms": outcome.percentile(50),
-        "p99_ms": outcome.percentile(99),
-        "per_second": outcome.per_second,
-    }

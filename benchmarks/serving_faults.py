@@ -69,7 +69,7 @@ def swaps_under_load(
             seconds = num_swaps * pause + 2
             outcome = drive(server.port, requests, 8, seconds, meanwhile=swap)
             loaded = await_settled(server.port)
-    row = _row(f"{num_swaps} versions swapped", 8, outcome)
+    row = outcome.row(f"{num_swaps} versions swapped", 8)
     return {**row, "held": not outcome.failed and loaded[str(newest[-1])] == "AVAILABLE"}
 
 
@@ -83,7 +83,7 @@ def mutated_requests(base_path: Path, request: bytes, count: int) -> dict[str, A
         after = once(server.port, [request])
         is_alive = server.is_alive
     failed = whole.statuses[0] + sum(n for status, n in whole.statuses.items() if status >= 500)
-    row = _row("mutated requests", 1, whole)
+    row = whole.row("mutated requests", 1)
     held = is_alive and not failed and after.statuses[200] == 1
     return {**row, "failed": failed, "held": held}
 
@@ -227,15 +227,3 @@ def versions(port: int) -> dict[str, str]:
     told = json.loads(connection.getresponse().read())["model_version_status"]
     connection.close()
     return {one["version"]: one["state"] for one in told}
-
-
-def _row(what: str, connections: int, outcome: Outcome) -> dict[str, Any]:
-    return {
-        "what": what,
-        "connections": connections,
-        "requests": sum(outcome.statuses.values()),
-        "failed": outcome.failed,
-        "p50_ms": outcome.percentile(50),
-        "p99_ms": outcome.percentile(99),
-        "per_second": outcome.per_second,
-    }

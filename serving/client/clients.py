@@ -14,6 +14,8 @@ from serving.client.errors import ServingConnectionError, ServingError, ServingT
 from serving.client.exchanges import Exchange, Exchanges, Reply, Request
 from serving.client.retries import Retries
 
+_LIMITS = httpx.Limits(max_connections=100, max_keepalive_connections=20)  # httpx's own
+
 P = ParamSpec("P")
 Answer = TypeVar("Answer")
 Later: TypeAlias = Coroutine[Any, Any, Answer]
@@ -96,7 +98,7 @@ class Client:
             base_url=url,
             timeout=timeout_seconds,
             headers=headers,
-            limits=limits or httpx.Limits(max_connections=100, max_keepalive_connections=20),
+            limits=limits or _LIMITS,
             transport=transport,
         )
 
@@ -200,7 +202,7 @@ class AsyncClient:
             base_url=url,
             timeout=timeout_seconds,
             headers=headers,
-            limits=limits or httpx.Limits(max_connections=100, max_keepalive_connections=20),
+            limits=limits or _LIMITS,
             transport=transport,
         )
 

@@ -45,7 +45,6 @@ _OPTIONAL: Final = (  # what the template asks for, and a result may lack
     "test_targets",
     "versions",
 )
-_SHOWN_ELSEWHERE: Final = ("perplexity by level",)
 _LEVEL_RATES: Final = {"hit_rate": "HR@10", "ndcg": "NDCG@10", "mrr": "MRR@10"}
 
 
@@ -114,7 +113,8 @@ def _render(
         level_rates=list(_LEVEL_RATES.values()),
         pictures=_pictures(result, metrics, gaps, thresholds),
         commands=_commands(result),
-        details=[one for one in details(result) if one.title not in _SHOWN_ELSEWHERE],
+        # Levels have a section of their own.
+        details=details({key: value for key, value in result.items() if key != "by_level"}),
         settings={name: part for name, part in config.items() if isinstance(part, Mapping)},
         summary=summary,
     )
