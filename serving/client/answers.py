@@ -5,6 +5,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from serving.client.values import Value
+
 
 @dataclass(frozen=True)
 class Recommendation:
@@ -65,6 +67,38 @@ class Similar:
 
     items: tuple[str, ...]
     similarities: tuple[float, ...]
+
+
+@dataclass(frozen=True)
+class Description:
+    """What the catalogue says of an item.
+
+    Attributes:
+      item: its id.
+      known: whether the catalogue has it.
+      title: its title; the id, where it has none or is unknown.
+      popularity: its share of the training events, 0 for one that nobody met.
+      features: raw features by name; "" or NaN where they are unknown.
+    """
+
+    item: str
+    known: bool
+    title: str
+    popularity: float
+    features: Mapping[str, Value]
+
+
+@dataclass(frozen=True)
+class Page:
+    """Some of the items that a text finds.
+
+    Attributes:
+      items: those of the page.
+      found: how many there are on all pages.
+    """
+
+    items: tuple[Description, ...]
+    found: int
 
 
 @dataclass(frozen=True)

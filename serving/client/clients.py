@@ -110,6 +110,8 @@ class Client:
     update = _method(q.Update)
     similar_items = _method(q.SimilarItems)
     similar_by_features = _method(q.SimilarByFeatures)
+    describe_items = _method(q.DescribeItems)
+    search_items = _method(q.SearchItems)
     model_info = _method(q.AboutModel)
 
     def ask(self, question: q.Question[Answer]) -> Answer:
@@ -214,6 +216,8 @@ class AsyncClient:
     update = _coroutine_method(q.Update)
     similar_items = _coroutine_method(q.SimilarItems)
     similar_by_features = _coroutine_method(q.SimilarByFeatures)
+    describe_items = _coroutine_method(q.DescribeItems)
+    search_items = _coroutine_method(q.SearchItems)
     model_info = _coroutine_method(q.AboutModel)
 
     async def ask(self, question: q.Question[Answer]) -> Answer:

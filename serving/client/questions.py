@@ -12,7 +12,14 @@ from collections.abc import Mapping, Sequence
 from dataclasses import KW_ONLY, dataclass, field
 from typing import Any, ClassVar, Generic, TypeVar
 
-from serving.client.answers import ModelInfo, Ranking, Recommendation, Similar
+from serving.client.answers import (
+    Description,
+    ModelInfo,
+    Page,
+    Ranking,
+    Recommendation,
+    Similar,
+)
 from serving.client.columns import Row
 from serving.client.values import (
     Time,
@@ -347,6 +354,72 @@ class SimilarByFeatures(_Alike):
     def inputs(self) -> dict[str, Any]:
         """See `Question`."""
         return {**feature_inputs("item_", self.features), "k": item_count(self.k)}
+
+
+def _description(row: Row, at: int, known: bool) -> Description:
+    """One of the items that a row of outputs describes."""
+    features = {
+        name.removeprefix("item_"): values[at]
+        for name, values in row.items()
+        if name.startswith("item_")
+    }
+    return Description(row["items"][at], known, row["titles"][at], row["popularity"][at], features)
+
+
+@dataclass(frozen=True)
+class DescribeItems(Question[tuple[Description, ...]]):
+    """Asks what the catalogue says of items.
+
+    Args:
+      items: ids.
+
+    Returns:
+      A `Description` an item, in their order; unknown ids have one too.
+    """
+
+    signature = "describe_items"
+    items: Sequence[str]
+
+    def inputs(self) -> dict[str, Any]:
+        """See `Question`."""
+        return {"items": id_list("items", self.items)}
+
+    def answer(self, row: Row) -> tuple[Description, ...]:
+        """A description an item."""
+        return tuple(_description(row, at, row["known"][at]) for at in range(len(self.items)))
+
+
+@dataclass(frozen=True)
+class SearchItems(Question[Page]):
+    """Asks for the items whose title or id holds every word of a text, in any case.
+
+    The item whose id is the text comes first, then the most popular ones.
+
+    Args:
+      text: the words; "" for all items.
+      k: how many, 1 and more.
+      offset: how many found items to pass over, for further pages.
+
+    Returns:
+      A `Page`.
+    """
+
+    signature = "search_items"
+    text: str
+    _: KW_ONLY
+    k: int = 10
+    offset: int = 0
+
+    def inputs(self) -> dict[str, Any]:
+        """See `Question`."""
+        if self.offset < 0:
+            raise ValueError(f"offset: got {self.offset}, expected 0 or more")
+        return {"text": self.text, "k": item_count(self.k), "offset": self.offset}
+
+    def answer(self, row: Row) -> Page:
+        """The page, without what fills it up."""
+        count = sum(item != "" for item in row["items"])
+        return Page(tuple(_description(row, at, True) for at in range(count)), row["found"])
 
 
 @dataclass(frozen=True)

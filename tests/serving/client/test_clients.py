@@ -18,7 +18,8 @@ SIGNATURES = {"similar_items": ("items k", "items similarities"), "start": ("row
 FOUND = {"outputs": {"items": [["b", ""]], "similarities": [[0.5, -1.0]]}}
 METHODS = (
     *("recommend", "recommend_from_state", "rank", "rank_from_state", "start", "update"),
-    *("similar_items", "similar_by_features", "model_info"),
+    *("similar_items", "similar_by_features", "describe_items", "search_items"),
+    "model_info",
 )
 
 

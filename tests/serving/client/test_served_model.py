@@ -12,8 +12,15 @@ import numpy as np
 import pytest
 
 import serving
-from serving.client.answers import Recommendation
-from serving.client.questions import Recommend, RecommendFromState, SimilarItems, Start, Update
+from serving.client.answers import Page, Recommendation
+from serving.client.questions import (
+    DescribeItems,
+    Recommend,
+    RecommendFromState,
+    SimilarItems,
+    Start,
+    Update,
+)
 from tfhrnn.answer_options import AnswerOptions
 from tfhrnn.histories import Histories
 from tfhrnn.predictor import Predictor, texts
@@ -161,6 +168,33 @@ def test_similar_items(served: Served) -> None:
     assert len(served.client.similar_by_features({"genres": "Comedy"}, k=3).items) == 3
 
 
+def test_items_are_described(served: Served) -> None:
+    client, asked = served.client, [FILMS[4], "none", FILMS[0]]
+    found = client.describe_items(asked)
+    expected = served.predictor.ask("describe_items", {"items": [asked]})
+    assert [one.item for one in found] == asked
+    assert [one.known for one in found] == [True, False, True]
+    assert [one.title for one in found] == texts(expected["titles"])[0].tolist()
+    shares = [one.popularity for one in found]
+    np.testing.assert_allclose(shares, expected["popularity"][0], atol=1e-6)
+    features = [str(one.features["genres"]) for one in found]
+    assert features == texts(expected["item_genres"])[0].tolist()
+    assert client.describe_items([]) == ()
+    same = client.ask_all([DescribeItems(asked[:1]), DescribeItems(asked)])
+    assert same == [found[:1], found]
+
+
+def test_items_are_searched_by_pages(served: Served) -> None:
+    client = served.client
+    first = client.search_items("film 1", k=4)
+    assert first.items[0].title.lower().startswith("film 1") and first.found >= 11
+    pages = [client.search_items("film 1", k=4, offset=at) for at in range(0, first.found, 4)]
+    ids = [one.item for page in pages for one in page.items]
+    assert len(ids) == len(set(ids)) == first.found
+    assert client.describe_items(ids) == tuple(one for page in pages for one in page.items)
+    assert client.search_items("no such words") == Page((), 0)
+
+
 def test_the_model_says_what_it_is(served: Served) -> None:
     info = served.client.model_info()
     assert info.fingerprint == served.predictor.state_bytes.fingerprint
@@ -181,6 +215,8 @@ def test_async_is_sync(served: Served) -> None:
                 client.rank_from_state(state, FILMS[:2], query_time=T0 + 10**5),
                 client.similar_items(FILMS[1]),
                 client.similar_by_features({"genres": "Horror"}),
+                client.describe_items(FILMS[:2]),
+                client.search_items("film", k=3),
                 client.model_info(),
                 client.ask_all([Start(USER)]),
             )
@@ -194,6 +230,8 @@ def test_async_is_sync(served: Served) -> None:
         client.rank_from_state(state, FILMS[:2], query_time=T0 + 10**5),
         client.similar_items(FILMS[1]),
         client.similar_by_features({"genres": "Horror"}),
+        client.describe_items(FILMS[:2]),
+        client.search_items("film", k=3),
         client.model_info(),
         client.ask_all([Start(USER)]),
     ]
