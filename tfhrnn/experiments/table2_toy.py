@@ -55,6 +55,8 @@ _PLAIN: Final[dict[str, object]] = {
     "unknown_rate": 0.0,
 }
 _OFTEN: Final[dict[str, object]] = {"batch_size": 16, "bptt": 8}  # many updates an epoch
+_SELDOM: Final[dict[str, object]] = {"batch_size": 32, "bptt": 16}
+_USER: Final[dict[str, object]] = {"tower": "last_item", "layers": 2, "user_features": True}
 ROWS: Final[dict[Known, dict[str, object]]] = {
     "none": {"history": False, "tower": "last_item", "units": 1, "epochs": 0},
     "item": {
@@ -66,13 +68,15 @@ ROWS: Final[dict[Known, dict[str, object]]] = {
         "epochs": 15,
     },
     "user": {
-        "tower": "last_item",
-        "tower_options": "dropout=0.2",
-        "layers": 2,
-        "user_features": True,
-        "feature_width": 32,
-        "units": 64,
-        "epochs": 20,
+        **_USER,
+        "tower_options": "dropout=0.5",
+        "output_dropout": 0.6,
+        "feature_width": 64,
+        "units": 128,
+        "weight_decay": 1.0,
+        "learning_rate": 3e-3,
+        "ema_decay": 0.995,
+        "epochs": 40,
     },
     "sequence": {
         "units": 128,
@@ -95,15 +99,8 @@ ROWS: Final[dict[Known, dict[str, object]]] = {
 }
 # What more sequences are worth, to the rows that a thousand leave short of their bounds.
 MORE: Final[dict[Known, dict[str, object]]] = {
-    "user": {"epochs": 12, "batch_size": 32, "bptt": 16, "tower_options": "dropout=0.0"},
-    "sequence": {
-        "epochs": 8,
-        "output_dropout": 0.0,
-        "tower_options": "",
-        "learning_rate": 1e-2,
-        "batch_size": 32,
-        "bptt": 16,
-    },
+    "user": {**_USER, "feature_width": 32, "units": 64, "epochs": 12, **_SELDOM},
+    "sequence": {"units": 128, "epochs": 8, **_SELDOM},
 }
 
 
@@ -128,8 +125,8 @@ LARGE: Final = Size(train=7900)
 def configs(*, more: bool = False) -> dict[Known, Config]:
     """What a row may know to its configuration; `more`, those for more training sequences."""
     found: dict[Known, Config] = {}
-    for known in MORE if more else ROWS:
-        own = {**_PLAIN, **ROWS[known], **(MORE[known] if more else {})}
+    for known, chosen in (MORE if more else ROWS).items():
+        own = {**_PLAIN, **chosen}
         found[known] = preset("hrnn", {**own, "patience": max(1, int(str(own["epochs"])))})
     return found
 
