@@ -224,6 +224,7 @@ def predict_requests(base_path: Path) -> list[bytes]:
             "query_time": [200_000],
             "k": [10],
             "exclude_seen": [True],
+            "exploration": [0.0],
         }
         values = {name: known.get(name, _nothing(info)) for name, info in inputs.items()}
         bodies.append(json.dumps({"inputs": values}).encode())

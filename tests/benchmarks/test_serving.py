@@ -10,6 +10,7 @@ import tensorflow as tf
 
 from benchmarks import serving
 from benchmarks.load import Outcome
+from tfhrnn.recommender import HRNNRecommender
 
 
 def _took(milliseconds: float) -> Outcome:
@@ -62,3 +63,13 @@ def test_the_bare_signature_answers_the_same_requests(base_path: Path) -> None:
     outcome = call(2)
     assert outcome.failed == 0
     assert outcome.statuses[200] == len(outcome.milliseconds) > 0
+
+
+def test_a_recommender_answers_the_requests(trained: HRNNRecommender, tmp_path: Path) -> None:
+    trained.export(tmp_path / "tiny")
+    requests = serving.predict_requests(tmp_path / "tiny")
+    inputs = json.loads(requests[0].partition(b"\r\n\r\n")[2])["inputs"]
+    assert inputs["exploration"] == [0.0] and set(inputs) == set(
+        trained.predictor.signatures["recommend"]
+    )
+    assert serving.bare_signature(tmp_path / "tiny", requests[:4], 0.05)(1).failed == 0
