@@ -15,7 +15,7 @@ ROOT = Path(__file__).parents[1]
 
 # A module may import from its own stage and from those above it, and of its siblings only itself.
 STAGES = (
-    ("errors", "protocol", "config", "personalize", "presets", "startup"),
+    ("errors", "protocol", "config", "personalize", "presets", "startup", "shell"),
     ("data", "layers"),
     (
         *("models", "run_folder", "histories", "feature_encoder", "schedules", "weight_average"),
