@@ -1,8 +1,8 @@
 """A search space as the command line narrows it: `--fix`, `--search` and `--only`.
 
-    units=64,128              a choice
-    learning_rate=1e-3..1e-2  a range, even in the logarithm from a factor of 10 on
-    thresholds=60,3600;1800;proposed:4    semicolons where values hold commas
+units=64,128              a choice
+learning_rate=1e-3..1e-2  a range, even in the logarithm from a factor of 10 on
+thresholds=60,3600;1800;proposed:4    semicolons where values hold commas
 """
 
 from __future__ import annotations
@@ -70,7 +70,8 @@ def _dimension(name: str, text: str) -> Dimension:
     kind = _KINDS[name]
     if kind in (int, float) and ".." in text:
         return _range(name, text, kind, when)
-    parts = text.split(";" if ";" in text or get_origin(kind) is tuple else ",")
+    between = ";" if ";" in text or get_origin(kind) is tuple else ","
+    parts = text.removesuffix(";").split(between)
     values = tuple(dict.fromkeys(_value(name, part.strip(), kind) for part in parts))
     return Choice(name, values, when=when)
 
@@ -94,7 +95,7 @@ def _value(name: str, text: str, kind: Any) -> Value:
             number = kind(text)
             if not math.isfinite(number):
                 raise ValueError
-            return number  # type: ignore[no-any-return]  # of that kind
+            return number
     except (KeyError, ValueError):
         expected = {bool: "true or false", int: "a whole number"}.get(kind, "a number")
         raise ConfigError(f"--search {name}: got {text!r}, expected {expected}") from None

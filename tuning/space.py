@@ -81,7 +81,9 @@ SPACE: Final[tuple[Dimension, ...]] = (
     Range("item_dropout", 0.0, 0.2, step=0.05),
     Choice("variational_dropout", (False, True)),
     Choice("mix_rule", ("item", "update", "beta", "bernoulli", "fixed"), needs="item features"),
-    Choice("thresholds", ("log", "default", "proposed:2", "proposed:4", "proposed:6"), needs="gaps"),
+    Choice(
+        "thresholds", ("log", "default", "proposed:2", "proposed:4", "proposed:6"), needs="gaps"
+    ),
     Range("learning_rate", 1e-3, 3e-2, log=True),
     Range("weight_decay", 1e-3, 1.0, log=True),
     Choice("batch_size", (16, 32, 64)),
@@ -259,7 +261,7 @@ def _placed(dimension: Dimension, usual: Value | None, *, widen: bool) -> Dimens
         if usual not in values and widen:
             values = (*values, usual)
             if not isinstance(usual, (str, bool)):
-                values = tuple(sorted(values))  # type: ignore[type-var]  # numbers
+                values = tuple(sorted(values))
         default = usual if usual in values else None
         return dataclasses.replace(dimension, values=values, default=default)
     number = float(usual)
@@ -289,9 +291,7 @@ def _check(space: Space) -> None:
     """Tries every value of every dimension, with those that its condition asks for."""
     for dimension in space.dimensions:
         ends: tuple[Value, ...] = (
-            dimension.values
-            if isinstance(dimension, Choice)
-            else (dimension.low, dimension.high)
+            dimension.values if isinstance(dimension, Choice) else (dimension.low, dimension.high)
         )
         for value in ends:
             when = {} if dimension.when is None else {dimension.when[0]: dimension.when[1][0]}

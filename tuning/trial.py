@@ -93,7 +93,7 @@ def train_trial(task: Task, on_epoch: OnEpoch | None = None) -> Record:
 def train_until(
     run: RunFolder, log: EventLog, epochs: int, on_epoch: OnEpoch | None = None
 ) -> None:
-    """Trains a run up to some epoch, or until its patience runs out; does nothing where it is there."""
+    """Trains a run up to some epoch, or until its patience runs out, from where it stands."""
     if run.metrics.is_file() and run.epochs().height >= epochs:
         return
     from tfhrnn.training import train_run

@@ -47,7 +47,7 @@ class Watcher:
         """The trial has ended, or failed."""
 
 
-class TrialTuner(kt.Tuner):  # type: ignore[misc]
+class TrialTuner(kt.Tuner):
     """Trains trials into `directory`/trials/trial_*.
 
     Args:
@@ -145,7 +145,7 @@ class TrialTuner(kt.Tuner):  # type: ignore[misc]
         write_whole(Path(self._get_tuner_fname()), self.get_state())
 
 
-class Hopeless(kt.errors.FatalError, RunError):  # type: ignore[misc]
+class Hopeless(kt.errors.FatalError, RunError):
     """So many trials failed in a row that the search is given up."""
 
 
@@ -153,5 +153,3 @@ def read_record(folder: Path) -> Record:
     """What a trial left in its folder; empty where it has not ended."""
     path = folder / "record.json"
     return dict(json.loads(path.read_text(encoding="utf-8"))) if path.is_file() else {}
-
-
