@@ -38,16 +38,20 @@ def _declare(parameters: kt.HyperParameters, dimension: Dimension) -> None:
     if dimension.when is not None:
         parent, values = dimension.when[0], list(dimension.when[1])
     options = {"default": default_of(dimension), "parent_name": parent, "parent_values": values}
-    if isinstance(dimension, Choice):
+    if isinstance(dimension, Choice) and isinstance(dimension.values[0], bool):
+        if len(dimension.values) == 2:
+            parameters.Boolean(name, **options)
+        else:
+            parameters.Fixed(name, dimension.values[0], parent_name=parent, parent_values=values)
+    elif isinstance(dimension, Choice):
         parameters.Choice(name, list(dimension.values), **options)
-        return
-    how = "log" if dimension.log else "linear"
-    if dimension.whole:
-        low, high = int(dimension.low), int(dimension.high)
-        parameters.Int(name, low, high, sampling=how, **options)
     else:
-        step = dimension.step or None
-        parameters.Float(name, dimension.low, dimension.high, step=step, sampling=how, **options)
+        options["sampling"] = "log" if dimension.log else "linear"
+        if dimension.whole:
+            parameters.Int(name, int(dimension.low), int(dimension.high), **options)
+        else:
+            step = dimension.step or None
+            parameters.Float(name, dimension.low, dimension.high, step=step, **options)
 
 
 class _WholeFiles:

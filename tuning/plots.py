@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 _SPREAD: Final = 0.03  # lines through one value side by side
-_LONG: Final = 13  # letters that fit under a mark
+_LETTERS: Final = 60  # that fit under an axis
 
 
 def plot_parallel(
@@ -29,7 +29,8 @@ def plot_parallel(
 
     Args:
       dimensions: an axis each, from top to bottom.
-      settings: of each trial, the best first; its line has a gap where it lacks one.
+      settings: of each trial, the best first; its line passes one that it lacks
+        without a dot.
       standing: `[trials]`, 0 the best, 1 the worst; the last axis.
       ends: what to write at the best and at the worst end of that.
     """
@@ -41,12 +42,12 @@ def plot_parallel(
     shift = np.linspace(-_SPREAD / 2, _SPREAD / 2, len(standing))
     for at in order:
         across = [_place(dimension, settings[at]) for dimension in dimensions]
-        across = [x + shift[at] for x in across] + [standing[at]]
+        points = [(x + shift[at], row) for row, x in enumerate(across) if x is not None]
+        points.append((standing[at], int(rows[-1])))
         best = at == order[-1]
         good = standing[at] <= 0.25
         axes.plot(
-            across,
-            rows,
+            *zip(*points, strict=True),
             color=RUST if best else BLUES[0] if good else GREY,
             lw=1.8 if best else 1.1 if good else 0.7,
             alpha=1 if best or good else 0.6,
@@ -56,12 +57,13 @@ def plot_parallel(
         )
     for row, dimension in enumerate(dimensions):
         axes.axhline(row, color="#e4e4e4", lw=0.8, zorder=0)
-        for place, label in _marks(dimension):
-            _write(axes, place, row, label)
+        marks = _marks(dimension)
+        for place, label in marks:
+            _write(axes, place, row, label, _LETTERS // len(marks))
     axes.axhline(rows[-1], color="#e4e4e4", lw=0.8, zorder=0)
     for place, label in zip((0.0, 1.0), ends, strict=True):
-        _write(axes, place, int(rows[-1]), label)
-    axes.set_yticks(rows, [*(dimension.name.replace("_", " ") for dimension in dimensions), ""])
+        _write(axes, place, int(rows[-1]), label, _LETTERS)
+    axes.set_yticks(rows, [*(_titled(dimension.name) for dimension in dimensions), "standing"])
     axes.set_ylim(len(rows) - 0.4, -0.4)
     axes.set_xlim(-0.08, 1.08)
     axes.set_xticks([])
@@ -82,10 +84,10 @@ def plot_importance(found: Sequence[Importance]) -> Figure:
     colors = [BLUES[0] if one.clear else BLUES[1] for one in found]
     axes.barh(at, [one.share for one in found], height=0.7, color=colors, lw=0)
     axes.plot([one.chance for one in found], at, "|", color=RUST, ms=10, label="chance (95 %)")
-    axes.set_yticks(at, [one.name.replace("_", " ") for one in found])
+    axes.set_yticks(at, [_titled(one.name) for one in found])
     axes.set_ylim(len(found) - 0.4, -0.6)
     axes.set_xlim(0, 1)
-    axes.set_xlabel("share of the trials' standing explained by the choice alone")
+    axes.set_xlabel("share of the trials' standing")
     tidy(axes)
     axes.tick_params(axis="y", length=0)
     figure.legend(frameon=False, loc="outside lower left", fontsize=8)
@@ -93,11 +95,20 @@ def plot_importance(found: Sequence[Importance]) -> Figure:
     return figure
 
 
-def _place(dimension: Dimension, settings: Mapping[str, Any]) -> float:
-    """Where a trial's value stands, from 0 to 1; NaN where it has none."""
+def _titled(name: str) -> str:
+    """A setting's name as an axis has room for it.
+
+    >>> _titled("min_user_history_length_percentile"), _titled("weight_decay")
+    ('min history percentile', 'weight decay')
+    """
+    return name.replace("user_history_length", "history").replace("_", " ")
+
+
+def _place(dimension: Dimension, settings: Mapping[str, Any]) -> float | None:
+    """Where a trial's value stands, from 0 to 1; None where it has none."""
     value = settings.get(dimension.name)
     if value is None:
-        return float("nan")
+        return None
     if isinstance(dimension, Choice):
         return dimension.values.index(value) / max(1, len(dimension.values) - 1)
     low, high = dimension.low, dimension.high
@@ -114,8 +125,15 @@ def _marks(dimension: Dimension) -> list[tuple[float, str]]:
     return [(0.0, shown(dimension.low)), (1.0, shown(dimension.high))]
 
 
-def _write(axes: Any, place: float, row: int, label: str) -> None:
-    cut = label if len(label) <= _LONG else label[: _LONG - 1] + "…"
+def _write(axes: Any, place: float, row: int, label: str, room: int) -> None:
     axes.annotate(
-        cut, (place, row), (0, -4), textcoords="offset points", ha="center", va="top", color="#555"
+        label if len(label) <= room else f"{label[: room - 1]}…",
+        (place, row),
+        (0, -4),
+        textcoords="offset points",
+        ha="center",
+        va="top",
+        color="#444444",
+        zorder=4,
+        bbox={"facecolor": "white", "edgecolor": "none", "pad": 0.3, "alpha": 0.8},
     )

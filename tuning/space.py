@@ -15,6 +15,7 @@ from typing import Any, Final
 from tfhrnn.config import SEQUENCE_TOWER_NAMES, Config
 from tfhrnn.data.event_log import EventLog
 from tfhrnn.data.sessions import DEFAULT_THRESHOLDS, gaps, propose_thresholds
+from tfhrnn.data.suited import suited_config
 from tfhrnn.errors import ConfigError
 
 Value = bool | int | float | str
@@ -211,7 +212,7 @@ def search_space(
     if not kept:
         raise ConfigError("nothing is left to search: every setting is fixed or left out")
     space = Space(base, tuple(kept.values()))
-    _check(space)
+    _check(space, log, list(stated))
     return space
 
 
@@ -287,12 +288,14 @@ def _resolved(
     return dataclasses.replace(dimension, when=None) if _value_of(base, name) in values else None
 
 
-def _check(space: Space) -> None:
-    """Tries every value of every dimension, with those that its condition asks for."""
+def _check(space: Space, log: EventLog, stated: Sequence[str]) -> None:
+    """Tries every value of every dimension, with one that its condition asks for."""
+    suited_config(space.base, log, stated)
     for dimension in space.dimensions:
         ends: tuple[Value, ...] = (
             dimension.values if isinstance(dimension, Choice) else (dimension.low, dimension.high)
         )
         for value in ends:
             when = {} if dimension.when is None else {dimension.when[0]: dimension.when[1][0]}
-            space.config({**space.defaults, **when, dimension.name: value})
+            config = space.config({**space.defaults, **when, dimension.name: value})
+            suited_config(config, log, {dimension.name} & set(stated))
