@@ -8,6 +8,7 @@ without `if __name__ == "__main__"` once more.
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import queue
@@ -64,9 +65,8 @@ class TrialProcess:
         except BaseException:  # Ctrl-C: nobody waits for the trial any more
             self._kill()
             raise
-        status = child.wait()
-        self._child, self._done = None, 0
-        return {"failed": f"its process ended {_how(status)}"}
+        self.close()
+        return {"failed": f"its process ended {_how(child.returncode)}"}
 
     @property
     def pid(self) -> int | None:
@@ -74,11 +74,12 @@ class TrialProcess:
         return None if self._child is None else self._child.pid
 
     def close(self) -> None:
-        """Ends the child, which works on nothing."""
+        """Ends the child, which works on nothing or is dead."""
         child, self._child, self._done = self._child, None, 0
         if child is not None:
             assert child.stdin is not None and child.stdout is not None
-            child.stdin.close()
+            with contextlib.suppress(BrokenPipeError):  # a line that a dead one did not read
+                child.stdin.close()
             child.wait()
             child.stdout.close()
 

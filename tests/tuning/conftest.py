@@ -11,19 +11,18 @@ from tfhrnn.data.event_log import EventLog
 from tfhrnn.data.suited import suited_config
 
 TINY: dict[str, Any] = {
-    **{"units": 4, "layers": 1, "item_factors": 2, "time_bumps": 2, "seen_items": 8},
-    **{"batch_size": 4, "bptt": 8, "epochs": 2},
+    **{"units": 4, "item_features": True, "batch_size": 4, "bptt": 8, "epochs": 2},
 }
 
 
 @pytest.fixture(scope="session")
 def tiny() -> dict[str, Any]:
-    """Settings on top of `best` that train in a second."""
+    """Settings on top of `hrnn` that train in a second."""
     return dict(TINY)
 
 
 @pytest.fixture(scope="session")
 def tiny_base(tiny_log: EventLog) -> Config:
     """The configuration of the first trial."""
-    config, _ = suited_config(preset("best", {**TINY, "watch": "perplexity"}), tiny_log, [])
+    config, _ = suited_config(preset("hrnn", {**TINY, "watch": "perplexity"}), tiny_log, [])
     return config
