@@ -55,7 +55,7 @@ class Importance(NamedTuple):
 
 
 def importances(
-    settings: Sequence[Mapping[str, Any]], standing: npt.NDArray[np.float64], *, seed: int = 0
+    settings: Sequence[Mapping[str, Any]], standing: npt.NDArray[np.floating], *, seed: int = 0
 ) -> list[Importance]:
     """What each choice explains, the most important first.
 
@@ -100,7 +100,7 @@ def importances(
 
 
 def _shares(
-    member: npt.NDArray[np.float64], standing: npt.NDArray[np.float64]
+    member: npt.NDArray[np.float64], standing: npt.NDArray[np.floating]
 ) -> npt.NDArray[np.float64]:
     """η² of each row of standings; 0 where all stand alike."""
     centred = standing - standing.mean(1, keepdims=True)

@@ -22,7 +22,7 @@ _LETTERS: Final = 60  # that fit under an axis
 def plot_parallel(
     dimensions: Sequence[Dimension],
     settings: Sequence[Mapping[str, Any]],
-    standing: npt.NDArray[np.float64],
+    standing: npt.NDArray[np.floating],
     ends: tuple[str, str],
 ) -> Figure:
     """Parallel coordinates, one axis below another: a line a trial, through its choices.

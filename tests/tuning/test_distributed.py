@@ -8,6 +8,7 @@ import socket
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 from tfhrnn.data.event_log import EventLog
 
@@ -27,7 +28,7 @@ def test_a_chief_and_a_worker_search_together(tiny_log: EventLog, tmp_path: Path
     def start(name: str) -> subprocess.Popen[str]:
         cluster = {"KERASTUNER_ORACLE_IP": "127.0.0.1", "KERASTUNER_ORACLE_PORT": str(port)}
         environment = {**os.environ, **cluster, "KERASTUNER_TUNER_ID": name}
-        pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
+        pipes: dict[str, Any] = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
         return subprocess.Popen(words, env=environment, cwd=ROOT, text=True, **pipes)
 
     worker, chief = start("tuner0"), start("chief")

@@ -144,6 +144,10 @@ def test_what_differs_from_the_first_trial_is_named(space: Space, rows: list[Row
     assert told == {"loss": "gbce", "negatives": "8", "tied": "no", "learning_rate": "0.02"}
 
 
+def numbers(data: Any) -> list[float]:
+    return [float(value) for value in data]
+
+
 def test_lines_pass_what_a_trial_lacks_and_the_best_is_on_top(
     space: Space, rows: list[Row]
 ) -> None:
@@ -158,15 +162,15 @@ def test_lines_pass_what_a_trial_lacks_and_the_best_is_on_top(
     top = max(lines, key=lambda line: line.get_zorder())
     names = [dimension.name for dimension in space.dimensions]
     lacks = names.index("negatives")
-    ys = [float(y) for y in top.get_ydata()]
+    ys = numbers(top.get_ydata())
     assert ys == [n for n in range(len(names) + 1) if n != lacks]
-    xs = [float(x) for x in top.get_xdata()]
+    xs = numbers(top.get_xdata())
     assert xs[-1] == 0  # it stands best
     # 1e-3 to 1e-1 in the logarithm: the preset's 1e-2 is half way, and lines stand .03 apart.
     place = ys.index(names.index("learning_rate"))
     assert xs[place] == pytest.approx(0.5, abs=0.016)
     others = [line for line in lines if line is not top]
-    assert all(len(line.get_ydata()) == len(names) + 1 for line in others)
+    assert all(len(numbers(line.get_ydata())) == len(names) + 1 for line in others)
 
 
 def test_bars_are_the_shares_and_marks_are_chance() -> None:
@@ -174,5 +178,5 @@ def test_bars_are_the_shares_and_marks_are_chance() -> None:
     (axes,) = plot_importance(found).axes
     widths = [bar.get_width() for bar in axes.patches]  # type: ignore[attr-defined]
     assert widths == [one.share for one in found]
-    assert list(axes.lines[0].get_xdata()) == [one.chance for one in found]
+    assert numbers(axes.lines[0].get_xdata()) == [one.chance for one in found]
     assert [text.get_text() for text in axes.get_yticklabels()] == ["a", "b"]

@@ -21,6 +21,7 @@ from tfhrnn.run_folder import RunFolder
 from tuning import tune
 from tuning.best import finish
 from tuning.search import Asked, Found, role_of, space_of
+from tuning.trial import train_trial
 
 
 @pytest.fixture(scope="module")
@@ -105,9 +106,6 @@ def test_the_same_search_again_does_nothing_again_and_more_trials_go_on(
 def test_a_stopped_search_leaves_a_page_and_goes_on(
     search: Callable[..., Found], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from tuning import search as module
-
-    stands = module.train_trial
     records = iter([{"val_perplexity": 9.0, "epoch": 1, "epochs": 2, "users": 3, "targets": 4}])
 
     def stop(task: Any, on_epoch: Any = None) -> Any:
@@ -116,12 +114,12 @@ def test_a_stopped_search_leaves_a_page_and_goes_on(
         except StopIteration:
             raise KeyboardInterrupt from None
 
-    monkeypatch.setattr(module, "train_trial", stop)
+    monkeypatch.setattr("tuning.search.train_trial", stop)
     with pytest.raises(KeyboardInterrupt):
         search(tmp_path, retrain=False)
     page = (tmp_path / "results.html").read_text(encoding="utf-8")
     assert "validation: 3 users, 4 targets" in page and "unfinished" in page
-    monkeypatch.setattr(module, "train_trial", stands)
+    monkeypatch.setattr("tuning.search.train_trial", train_trial)
     found = search(tmp_path, retrain=False)
     assert [row.status for row in found.rows] == ["completed"] * 2
     assert 9.0 in [row.score for row in found.rows]

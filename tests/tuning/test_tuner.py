@@ -207,7 +207,7 @@ def test_keras_tuner_itself_refuses_our_models() -> None:
     """The reason for a tuner of our own; where this fails, it may be done without."""
     import tensorflow as tf
 
-    class Build(kt.HyperModel):  # type: ignore[misc]
+    class Build(kt.HyperModel):
         def build(self, hp: Any) -> Any:
             return tf.keras.Sequential([tf.keras.layers.Dense(1)])
 
