@@ -11,6 +11,7 @@ from tfhrnn.config import Config
 from tfhrnn.data.event_log import EventLog
 from tfhrnn.data.split_rule import SplitRule
 from tfhrnn.run_folder import RunFolder
+from tuning.oracles import write_whole
 from tuning.trial import OnEpoch, train_until
 
 EXPORT = "model"  # the base path of its versions, within the search's folder
@@ -51,14 +52,14 @@ def finish(
     if not (path / "protocol.json").is_file() or run.config != whole or _other(note, epochs):
         shutil.rmtree(path, ignore_errors=True)
         create_run(path, whole, log, split_seed, split=split)
-    if note.is_file():
-        return run.read_result(), Path(json.loads(note.read_text(encoding="utf-8"))["export"])
-    train_until(run, log, epochs, on_epoch)
-    recommender = HRNNRecommender.load(path, data=log.directory)
-    result = recommender.evaluate()
-    version = recommender.export(path.parent / EXPORT, name=f"tuned on {log.name}")
-    note.write_text(json.dumps({"epochs": epochs, "export": str(version)}), encoding="utf-8")
-    return result, version
+    if not note.is_file():
+        train_until(run, log, epochs, on_epoch)
+        recommender = HRNNRecommender.load(path, data=log.directory)
+        recommender.evaluate()
+        exported = recommender.export(path.parent / EXPORT)
+        write_whole(note, {"epochs": epochs, "version": exported.name})
+    version = json.loads(note.read_text(encoding="utf-8"))["version"]
+    return run.read_result(), path.parent / EXPORT / version
 
 
 def retrained(config: Config) -> Config:

@@ -188,6 +188,9 @@ def search_space(
       ConfigError: nothing is left to search, or a value that its setting, or these data, refuse.
     """
     stated = {dimension.name: dimension for dimension in narrowed}
+    for name in stated:
+        if name in fixed:
+            raise ConfigError(f"{name}: got both a fixed value and values to search, expected one")
     listed = [stated.get(dimension.name, dimension) for dimension in SPACE]
     listed += [dimension for dimension in stated.values() if dimension not in listed]
     kept: dict[str, Dimension] = {}

@@ -97,8 +97,8 @@ def test_the_page_tells_everything_and_needs_nothing(
     assert "Judged once, at the end, on test: 8 users." in text
     assert "hrnn20.0 ± 0.5 0.2000" in text.replace(" hrnn ", "hrnn")
     assert "perplexity 20.0 there; trained on the validation users" in text
-    assert "searched: negatives where loss is sampled_softmax or gbce or bpr_max4 · 8" in text
-    assert "searched: learning_rate0.001 to 0.1, logarithmic" in text
+    assert "searched: negatives where loss is sampled_softmax or gbce or bpr_max 4 · 8" in text
+    assert "searched: learning_rate 0.001 to 0.1, logarithmic" in text
 
 
 def test_a_search_without_a_finished_trial_has_a_page_too(tmp_path: Path, space: Space) -> None:

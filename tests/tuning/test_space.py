@@ -162,6 +162,11 @@ def test_values_that_cannot_be_are_refused_before_any_trial(
         search_space(tiny_base, tiny_log, narrowed=[narrowed])
 
 
+def test_a_setting_cannot_be_fixed_and_searched(tiny_base: Config, tiny_log: EventLog) -> None:
+    with pytest.raises(ConfigError, match="units: got both a fixed value and values to search"):
+        search_space(tiny_base, tiny_log, narrowed=[Choice("units", (4, 8))], fixed=["units"])
+
+
 def test_nothing_to_search_is_refused(tiny_base: Config, tiny_log: EventLog) -> None:
     with pytest.raises(ConfigError, match="nothing is left to search"):
         search_space(tiny_base, tiny_log, only=["units"], fixed=["units"])
