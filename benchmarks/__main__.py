@@ -12,7 +12,7 @@ from pathlib import Path
 from rich.console import Console
 from rich.table import Table
 
-NAMES = ("epoch", "memory", "serving", "softmax", "state", "top_k", "towers")
+NAMES = ("epoch", "memory", "serving", "softmax", "state", "top_k", "towers", "tuning")
 
 
 def main(arguments: list[str] | None = None) -> int:

@@ -15,7 +15,7 @@ ROOT = Path(__file__).parents[1]
 
 # A module may import from its own stage and from those above it, and of its siblings only itself.
 STAGES = (
-    ("errors", "protocol", "config", "personalize", "presets", "startup"),
+    ("errors", "protocol", "config", "personalize", "presets", "startup", "shell"),
     ("data", "layers"),
     (
         *("models", "run_folder", "histories", "feature_encoder", "schedules", "weight_average"),
@@ -92,10 +92,17 @@ def test_serving_imports_nothing_of_tfhrnn() -> None:
     assert [name for name in found if name.split(".")[0] == "tfhrnn"] == []
 
 
-def test_nothing_of_the_packages_imports_the_tests() -> None:
-    for package in ("tfhrnn", "serving"):
+def test_nothing_of_the_packages_imports_what_sits_on_top_of_them() -> None:
+    above = {"tuning": ("benchmarks",)}
+    for package in ("tfhrnn", "serving", "tuning"):
+        forbidden = ("tests", "pytest", *above.get(package, ("tuning", "benchmarks")))
         for path, names in modules(package):
-            assert not any(name.split(".")[0] in ("tests", "pytest") for name in names), path
+            assert not any(name.split(".")[0] in forbidden for name in names), path
+
+
+def test_tuning_picks_keras_2_before_keras_tuner_brings_keras_3() -> None:
+    first = next(names for path, names in modules("tuning") if path.name == "__init__.py")
+    assert "tfhrnn" in first and not any(name.startswith("keras") for name in first)
 
 
 @pytest.mark.parametrize(

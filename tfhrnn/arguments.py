@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 import polars as pl
 
+from tfhrnn.config import SPLIT_NAMES
 from tfhrnn.data.split_rule import SplitRule
 from tfhrnn.data.timestamps import iso_seconds
 from tfhrnn.errors import ConfigError
@@ -84,6 +85,25 @@ def unix_seconds(text: str) -> int:
         return int(np.int64(text))
     except (ValueError, OverflowError):
         raise ConfigError(f"--times: got {text!r}, expected Unix seconds") from None
+
+
+def add_split_arguments(parser: argparse.ArgumentParser) -> None:
+    """The options that `split_rule` reads, and the seed of the split into users."""
+    parser.add_argument(
+        "--split",
+        choices=SPLIT_NAMES,
+        help="what is held out: users whole (the default), the last share of each user's events, "
+        "the last event of each, or all events from a point of time on",
+    )
+    parser.add_argument(
+        "--split-share", type=float, metavar="SHARE", help="of last and time (default 0.1)"
+    )
+    parser.add_argument(
+        "--split-point", metavar="TIME", help="of time: Unix seconds or a date such as 1998-04-01"
+    )
+    parser.add_argument(
+        "--split-seed", type=int, default=0, help="of the split into users (default 0)"
+    )
 
 
 def split_rule(arguments: argparse.Namespace) -> SplitRule | None:

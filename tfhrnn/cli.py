@@ -8,38 +8,27 @@ from __future__ import annotations
 
 import argparse
 import os
-import sys
 import textwrap
 from collections.abc import Sequence
-from typing import NoReturn
 
 import tfhrnn
+from tfhrnn.arguments import add_split_arguments
 from tfhrnn.choices import names
 from tfhrnn.config import (
     PRESETS,
     RETRIEVAL_NAMES,
-    SPLIT_NAMES,
     STRATEGY_NAMES,
     ModelConfig,
     TrainingConfig,
 )
 from tfhrnn.data.columns import ALIASES
-from tfhrnn.errors import TfhrnnError
 from tfhrnn.experiments.registry import experiment_names
-
-
-class _Parser(argparse.ArgumentParser):
-    """A parser that says what is wrong in one line, like every other error here."""
-
-    def error(self, message: str) -> NoReturn:
-        """Prints the message and leaves with exit code 2."""
-        command = self.prog.removeprefix("python -m ")
-        self.exit(2, f"{command}: {_one_line(message)}; see python -m {command} --help\n")
+from tfhrnn.shell import Parser, exit_code
 
 
 def build_parser() -> argparse.ArgumentParser:
     """All commands and their arguments."""
-    parser = _Parser(
+    parser = Parser(
         prog="python -m tfhrnn",
         description="Hierarchical recurrent recommenders with meta data, from events to serving.",
     )
@@ -139,7 +128,7 @@ def build_parser() -> argparse.ArgumentParser:
     train.add_argument(
         "--steps-per-execution", type=int, default=1, help="updates a call (default 1)"
     )
-    _split_arguments(train)
+    add_split_arguments(train)
     _training_arguments(train, ModelConfig, TrainingConfig)
 
     update = command(
@@ -315,24 +304,6 @@ def _comparison_arguments(parser: argparse._ActionsContainer) -> None:
     parser.add_argument("--draw-seed", type=int, default=0, help="of the draws (default 0)")
 
 
-def _split_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument(
-        "--split",
-        choices=SPLIT_NAMES,
-        help="what is held out: users whole (the default), the last share of each user's events, "
-        "the last event of each, or all events from a point of time on",
-    )
-    parser.add_argument(
-        "--split-share", type=float, metavar="SHARE", help="of last and time (default 0.1)"
-    )
-    parser.add_argument(
-        "--split-point", metavar="TIME", help="of time: Unix seconds or a date such as 1998-04-01"
-    )
-    parser.add_argument(
-        "--split-seed", type=int, default=0, help="of the split into users (default 0)"
-    )
-
-
 def _history_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--history",
@@ -411,28 +382,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if others:  # said by the command, whose help tells what there is
         parser.prog += f" {parsed.command}"
         parser.error(f"unrecognized arguments: {' '.join(others)}")
-    try:
-        from tfhrnn import commands
-
-        commands.run(parsed)
-    except TfhrnnError as error:
-        print(f"tfhrnn {parsed.command}: {_one_line(str(error))}", file=sys.stderr)
-        return 2
-    except KeyboardInterrupt:
-        further = "; go on with --resume" if hasattr(parsed, "resume") else ""
-        kept = f"stopped; finished epochs and files are kept{further}"
-        print(f"\ntfhrnn {parsed.command}: {kept}", file=sys.stderr)
-        return 130
-    except BrokenPipeError:
-        # The reader (head, less) has gone; there is no one left to tell.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 0
-    except OSError as error:
-        reason = f"{error.filename or 'a file'}: {error.strerror or error}"
-        print(f"tfhrnn {parsed.command}: {_one_line(reason)}", file=sys.stderr)
-        return 2
-    return 0
+    further = "; go on with --resume" if hasattr(parsed, "resume") else ""
+    return exit_code(f"tfhrnn {parsed.command}", lambda: _run(parsed), further)
 
 
-def _one_line(text: str) -> str:
-    return " ".join(text.split())
+def _run(parsed: argparse.Namespace) -> None:
+    from tfhrnn import commands
+
+    commands.run(parsed)
