@@ -23,11 +23,19 @@ STAGES = (
     ),
     ("keeper", "predicting"),
     ("training", "predictor", "growth", "warm_up"),
-    ("export", "evaluation", "answers", "model_card", "new_run", "updates"),
+    ("export", "evaluation", "answers", "model_card", "new_run", "updates", "all_users"),
     ("trained_model",),
     ("recommender", "baselines"),
     ("quickstart", "experiments", "choices"),
-    ("arguments", "asking", "comparison_commands", "commands", "cli", "__main__"),
+    (
+        "arguments",
+        "asking_arguments",
+        "asking",
+        "comparison_commands",
+        "commands",
+        "cli",
+        "__main__",
+    ),
 )
 STAGE = {name: stage for stage, names in enumerate(STAGES) for name in names}
 SIBLINGS = {frozenset(("data", "layers"))}

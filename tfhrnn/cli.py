@@ -14,6 +14,7 @@ from collections.abc import Sequence
 from typing import NoReturn
 
 import tfhrnn
+from tfhrnn.asking_arguments import add_asking_commands
 from tfhrnn.choices import names
 from tfhrnn.config import (
     PRESETS,
@@ -194,54 +195,7 @@ def build_parser() -> argparse.ArgumentParser:
     )
     _comparison_arguments(compare)
 
-    recommend = command(
-        "recommend",
-        "the best next items for a history",
-        "recommend --run run --history 1,32,47 --gap 3600 -k 10",
-    )
-    recommend.add_argument("--run", required=True, metavar="DIR", help="a trained run")
-    _history_arguments(recommend)
-    recommend.add_argument("-k", type=int, default=10, help="how many items (default 10)")
-    recommend.add_argument(
-        "--exclude-seen", action="store_true", help="leave out items of the history"
-    )
-    recommend.add_argument("--allow", help="the only item ids to recommend, as --history")
-    recommend.add_argument("--deny", default="", help="item ids not to recommend, likewise")
-    recommend.add_argument(
-        "--exploration",
-        type=float,
-        default=0.0,
-        metavar="W",
-        help="choose by log-probability plus W times Gumbel noise (default 0)",
-    )
-    recommend.add_argument("--seed", type=int, default=0, help="of that noise (default 0)")
-    recommend.add_argument(
-        "--cold-items",
-        metavar="FILE",
-        help="table of items in no catalogue, with their features, that compete with the others",
-    )
-    recommend.add_argument(
-        "--rerank",
-        type=int,
-        metavar="N",
-        help="retrieve N, return the k of the highest predicted feedback",
-    )
-
-    rank = command(
-        "rank",
-        "given items for a history, by predicted feedback or by log-probability",
-        "rank --run run --history 1,32,47 --items 50,181,7 --gap 3600",
-    )
-    rank.add_argument("--run", required=True, metavar="DIR", help="a trained run")
-    _history_arguments(rank)
-    rank.add_argument("--items", required=True, help="item ids to rank, as --history")
-
-    similar = command(
-        "similar", "the items most similar to some", "similar --run run --items 50,181 -k 5"
-    )
-    similar.add_argument("--run", required=True, metavar="DIR", help="a trained run")
-    similar.add_argument("--items", required=True, help="item ids: a,b,c, or a JSON list")
-    similar.add_argument("-k", type=int, default=10, help="how many of each (default 10)")
+    add_asking_commands(command)
 
     export = command(
         "export",
@@ -333,31 +287,6 @@ def _split_arguments(parser: argparse.ArgumentParser) -> None:
     )
 
 
-def _history_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument(
-        "--history",
-        default="",
-        help="item ids, oldest first: a,b,c, or a JSON list for ids with commas",
-    )
-    parser.add_argument(
-        "--times", help="their Unix seconds, likewise; left out: the data's median gap apart"
-    )
-    parser.add_argument(
-        "--feedback",
-        help="the history's feedback, likewise, an empty one unknown: 4,,2.5 (left out: unknown)",
-    )
-    parser.add_argument(
-        "--event-types",
-        help="types of the history's events, likewise, an empty one unknown: click,,purchase",
-    )
-    parser.add_argument(
-        "--user", metavar="NAME=VALUE", action="append", default=[], help="a user feature"
-    )
-    when = parser.add_mutually_exclusive_group()
-    when.add_argument("--gap", type=int, help="seconds since the last event (default 0)")
-    when.add_argument("--query-time", type=int, help="Unix seconds of the query")
-
-
 def _reading_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--map",
@@ -420,6 +349,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 2
     except KeyboardInterrupt:
         further = "; go on with --resume" if hasattr(parsed, "resume") else ""
+        if parsed.command == "recommend-all":
+            further = "; the same command goes on"
         kept = f"stopped; finished epochs and files are kept{further}"
         print(f"\ntfhrnn {parsed.command}: {kept}", file=sys.stderr)
         return 130

@@ -17,7 +17,7 @@ from tfhrnn.arguments import (
     optional_path,
     split_rule,
 )
-from tfhrnn.asking import rank, recommend, similar
+from tfhrnn.asking import rank, recommend, recommend_all, similar
 from tfhrnn.comparison_commands import compare, peers
 from tfhrnn.config import preset
 from tfhrnn.data.event_log import EventLog, read_meta, write_event_log
@@ -41,7 +41,8 @@ from tfhrnn.personalize import own_names
 from tfhrnn.run_folder import RunFolder
 from tfhrnn.startup import start_tensorflow
 
-_recommend, _rank, _similar, _compare = recommend, rank, similar, compare
+_recommend, _recommend_all, _rank = recommend, recommend_all, rank
+_similar, _compare = similar, compare
 _WATCHED = {"perplexity": "perplexity", "ndcg": "NDCG@10", "rmse": "RMSE"}
 
 

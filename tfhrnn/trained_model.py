@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import polars as pl
 
+from tfhrnn.all_users import Written, recommend_all
 from tfhrnn.answer_options import AnswerOptions
 from tfhrnn.answers import (
     answers_table,
@@ -20,6 +22,7 @@ from tfhrnn.answers import (
 )
 from tfhrnn.config import RetrievalName
 from tfhrnn.data.catalogue import Catalogue
+from tfhrnn.data.event_log import EventLog
 from tfhrnn.data.sources import TableSource
 from tfhrnn.errors import ConfigError, RunError
 from tfhrnn.histories import Histories
@@ -152,6 +155,78 @@ class TrainedModel:
             sorted_ = best_first({**columns, "feedback": predicted}, "feedback")
             columns = {name: values[:, :k] for name, values in sorted_.items()}
         return answers_table(run.catalogue, asked, columns, titles)
+
+    def recommend_all(
+        self,
+        out: str | Path,
+        *,
+        users: Sequence[str] | None = None,
+        data: str | Path | EventLog | None = None,
+        k: int = 25,
+        query_time: int | None = None,
+        gap: int | None = None,
+        exclude_seen: bool = False,
+        retrieval: RetrievalName = "exact",
+        allow: Sequence[str] | None = None,
+        deny: Sequence[str] = (),
+        exploration: float = 0.0,
+        seed: int = 0,
+        cold_items: TableSource | None = None,
+        told: Callable[[int, int], None] = lambda done, users: None,
+    ) -> Written:
+        """The k best items for each of many users, written as Parquet, a row a user.
+
+        A call that is stopped leaves nothing under the file's name; the same call again goes on.
+
+        Args:
+          out: the file; its columns are those of `tfhrnn.all_users.recommend_all`.
+          users: ids; all users of the event log if left out. One without events is answered as a
+            new user, of unknown features.
+          data: an event log that histories are read from, which may hold newer events; the one
+            trained on if left out.
+          k: items a user; at most the catalogue.
+          query_time: Unix seconds at which all answers are wanted.
+          gap: seconds after each user's last event instead; 0 if both are left out.
+          exclude_seen: as in `recommend`.
+          retrieval: as in `recommend`.
+          allow: as in `recommend`.
+          deny: as in `recommend`.
+          exploration: as in `recommend`.
+          seed: of that noise; each user has a seed of its own, made of this and the id.
+          cold_items: as in `recommend`.
+          told: hears how many of how many users are answered.
+
+        Returns:
+          What was written.
+
+        Raises:
+          ConfigError: as in `recommend`.
+          RunError: the event log is missing, or the file cannot be written.
+        """
+        run, predictor = self._trained(), self._predictor(retrieval)
+        if not isinstance(data, EventLog):
+            data = run.open_log() if data is None else EventLog.open(data)
+        new, _ = new_items(cold_items, predictor.item_specs)
+        options = AnswerOptions(
+            k=k,
+            exclude_seen=exclude_seen,
+            allow=allow,
+            deny=deny,
+            exploration=exploration,
+            seed=seed,
+            cold_items=new,
+        )
+        return recommend_all(
+            predictor,
+            run.facts,
+            data,
+            out,
+            users=users,
+            options=options,
+            query_time=query_time,
+            gap=gap,
+            told=told,
+        )
 
     def similar(self, items: Sequence[str], *, k: int = 10) -> pl.DataFrame:
         """The items most similar to each of some, by the cosine of the decoder's rows.
