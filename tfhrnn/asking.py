@@ -115,7 +115,12 @@ def similar(arguments: argparse.Namespace, console: Console) -> dict[str, Any]:
 
 def _wanted(arguments: argparse.Namespace) -> dict[str, Any]:
     """What is wanted of an answer beside k."""
+    values: dict[str, list[str]] = {}
+    for name, value in name_value_pairs(arguments.filter_value, "--filter-value"):
+        values.setdefault(name, []).append(value)
     return {
+        "filter": arguments.filter,
+        "filter_values": values,
         "exclude_seen": arguments.exclude_seen,
         "allow": None if arguments.allow is None else id_list(arguments.allow, "--allow"),
         "deny": id_list(arguments.deny, "--deny"),

@@ -125,3 +125,16 @@ def _wanted_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="FILE",
         help="table of items in no catalogue, with their features, that compete with the others",
     )
+    parser.add_argument(
+        "--filter",
+        metavar="EXPRESSION",
+        help="which items may come, in Amazon Personalize's words, such as 'INCLUDE ItemID WHERE "
+        'Items.genres IN ("Drama", $GENRE) | EXCLUDE ItemID WHERE Items.year < 1990\'',
+    )
+    parser.add_argument(
+        "--filter-value",
+        metavar="NAME=VALUE",
+        action="append",
+        default=[],
+        help="of a $NAME in the filter, several times for several values",
+    )

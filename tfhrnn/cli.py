@@ -211,6 +211,14 @@ def build_parser() -> argparse.ArgumentParser:
         help="how answers are found: exact scores the whole catalogue at once; streaming gives the "
         "same answers in less memory; clustered is approximate and fast on large catalogues",
     )
+    export.add_argument(
+        "--filter",
+        metavar="NAME=EXPRESSION",
+        action="append",
+        default=[],
+        help="a filter that requests may name, in Amazon Personalize's words, such as "
+        """'drama=INCLUDE ItemID WHERE Items.genres IN ("Drama")'; several times for several""",
+    )
     command("list", "every preset, tower, loss and setting, a line each", "list")
     experiment = command(
         "experiment", "run one of the experiments of the README", "experiment ablation --seeds 3"

@@ -282,7 +282,9 @@ def _export(arguments: argparse.Namespace, console: Console) -> dict[str, Any]:
     from tfhrnn.recommender import HRNNRecommender
 
     folder = HRNNRecommender.load(arguments.run).export(
-        arguments.out, retrieval=arguments.retrieval
+        arguments.out,
+        retrieval=arguments.retrieval,
+        filters=dict(name_value_pairs(arguments.filter, "--filter")),
     )
     console.print(
         f"version: {folder}\n"

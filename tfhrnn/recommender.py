@@ -263,7 +263,12 @@ class HRNNRecommender(TrainedModel):
         return result
 
     def export(
-        self, out: str | Path, name: str | None = None, *, retrieval: RetrievalName = "exact"
+        self,
+        out: str | Path,
+        name: str | None = None,
+        *,
+        retrieval: RetrievalName = "exact",
+        filters: Mapping[str, str] | None = None,
     ) -> Path:
         """Writes the next version under a model's base path, for TensorFlow Serving.
 
@@ -271,14 +276,16 @@ class HRNNRecommender(TrainedModel):
           out: the base path.
           name: the model's name on its card; the base path's last part if left out.
           retrieval: how it finds its answers, see `tfhrnn.predictor.Predictor`.
+          filters: expressions by name, of which requests may name one, see
+            `tfhrnn.filter_grammar`.
 
         Returns:
           The version's folder.
 
         Raises:
-          ConfigError: there is no such retrieval.
+          ConfigError: there is no such retrieval, or a filter is none.
           RunError: it cannot be written.
         """
-        run, predictor = self._trained(), self._predictor(retrieval)
+        run, predictor = self._trained(), self._predictor(retrieval, filters)
         card = model_card(run, predictor, name=name or Path(out).name, retrieval=retrieval)
         return export(predictor, out, card)

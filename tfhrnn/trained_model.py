@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
 import numpy.typing as npt
 import polars as pl
 
 from tfhrnn.all_users import Written, recommend_all
-from tfhrnn.answer_options import AnswerOptions
+from tfhrnn.answer_options import AnswerOptions, FilterValues
 from tfhrnn.answers import (
     answers_table,
     ask,
@@ -30,6 +30,9 @@ from tfhrnn.models.hrnn import HRNN
 from tfhrnn.predictor import Predictor, texts
 from tfhrnn.run_folder import RunFolder
 
+FILTER: Final = "filter"  # what a filter without a name is called
+_MOST_PREDICTORS: Final = 8  # each filter has one, with a graph of its own
+
 
 class TrainedModel:
     """A run and its model, asked for recommendations; `HRNNRecommender` trains it."""
@@ -37,7 +40,7 @@ class TrainedModel:
     def __init__(self) -> None:
         self.run: RunFolder | None = None
         self.model: HRNN | None = None
-        self._predictors: dict[str, Predictor] = {}
+        self._predictors: dict[tuple[object, ...], Predictor] = {}
 
     @property
     def catalogue(self) -> Catalogue:
@@ -49,14 +52,21 @@ class TrainedModel:
         """The module that answers in process, and that `export` writes, with exact retrieval."""
         return self._predictor("exact")
 
-    def _predictor(self, retrieval: str) -> Predictor:
-        run = self._trained()
-        if retrieval not in self._predictors:
+    def _predictor(self, retrieval: str, filters: Mapping[str, str] | None = None) -> Predictor:
+        """What answers, made when first asked for."""
+        run, key = self._trained(), (retrieval, tuple((filters or {}).items()))
+        if key not in self._predictors:
             assert self.model is not None
-            self._predictors[retrieval] = Predictor(
-                self.model, run.catalogue, run.user_features, retrieval=retrieval
+            if len(self._predictors) == _MOST_PREDICTORS:
+                self._predictors.pop(next(iter(self._predictors)))
+            self._predictors[key] = Predictor(
+                self.model,
+                run.catalogue,
+                run.user_features,
+                retrieval=retrieval,
+                filters=filters,
             )
-        return self._predictors[retrieval]
+        return self._predictors[key]
 
     def recommend(
         self,
@@ -77,6 +87,8 @@ class TrainedModel:
         exploration: float = 0.0,
         seed: int = 0,
         cold_items: TableSource | None = None,
+        filter: str | None = None,
+        filter_values: FilterValues | None = None,
     ) -> pl.DataFrame:
         """The k best items for each history.
 
@@ -103,6 +115,8 @@ class TrainedModel:
           seed: of that noise; another one explores other items.
           cold_items: a table of items in no catalogue, with their ids and the model's item
             features, that compete with all others by their features alone.
+          filter: an expression in Amazon Personalize's words, see `tfhrnn.filter_grammar`.
+          filter_values: of its parameters, by name: one value or several.
 
         Returns:
           A row an answer: `user`, `rank` (from 1), `item`, `title`, `log_probability` over the
@@ -116,7 +130,8 @@ class TrainedModel:
         """
         if rerank is not None and rerank < k:
             raise ConfigError(f"rerank: got {rerank}, expected k = {k} or more")
-        run, predictor = self._trained(), self._predictor(retrieval)
+        named = {} if filter is None else {FILTER: filter}
+        run, predictor = self._trained(), self._predictor(retrieval, named)
         new, titles = new_items(cold_items, predictor.item_specs)
         options = AnswerOptions(
             k=k if rerank is None else rerank,
@@ -126,6 +141,8 @@ class TrainedModel:
             exploration=exploration,
             seed=seed,
             cold_items=new,
+            filter="" if filter is None else FILTER,
+            filter_values=filter_values or {},
         )
         if rerank is not None and not predictor.rates:
             raise ConfigError(
@@ -172,6 +189,8 @@ class TrainedModel:
         exploration: float = 0.0,
         seed: int = 0,
         cold_items: TableSource | None = None,
+        filter: str | None = None,
+        filter_values: FilterValues | None = None,
         told: Callable[[int, int], None] = lambda done, users: None,
     ) -> Written:
         """The k best items for each of many users, written as Parquet, a row a user.
@@ -194,6 +213,8 @@ class TrainedModel:
           exploration: as in `recommend`.
           seed: of that noise; each user has a seed of its own, made of this and the id.
           cold_items: as in `recommend`.
+          filter: as in `recommend`.
+          filter_values: as in `recommend`.
           told: hears how many of how many users are answered.
 
         Returns:
@@ -203,7 +224,8 @@ class TrainedModel:
           ConfigError: as in `recommend`.
           RunError: the event log is missing, or the file cannot be written.
         """
-        run, predictor = self._trained(), self._predictor(retrieval)
+        named = {} if filter is None else {FILTER: filter}
+        run, predictor = self._trained(), self._predictor(retrieval, named)
         if not isinstance(data, EventLog):
             data = run.open_log() if data is None else EventLog.open(data)
         new, _ = new_items(cold_items, predictor.item_specs)
@@ -215,6 +237,8 @@ class TrainedModel:
             exploration=exploration,
             seed=seed,
             cold_items=new,
+            filter="" if filter is None else FILTER,
+            filter_values=filter_values or {},
         )
         return recommend_all(
             predictor,

@@ -26,6 +26,7 @@ from serving.client.values import (
     Value,
     event_inputs,
     feature_inputs,
+    filter_values,
     id_list,
     item_count,
     state_input,
@@ -95,6 +96,8 @@ class _Wanted(Question[Recommendation]):
     exploration: float = 0.0
     seed: int = 0
     cold_items: Mapping[str, Mapping[str, Value]] = field(default_factory=dict)
+    filter: str = ""
+    filter_values: Mapping[str, Value | Sequence[Value]] = field(default_factory=dict)
 
     def _wanted_inputs(self) -> dict[str, Any]:
         if self.allow is not None and not self.allow:
@@ -114,6 +117,10 @@ class _Wanted(Question[Recommendation]):
             for name in {name: None for told in self.cold_items.values() for name in told}:
                 values = [told.get(name) for told in self.cold_items.values()]
                 found[f"cold_item_{name}"] = values
+        if self.filter:
+            found["filter"] = self.filter
+        if self.filter_values:
+            found["filter_values"] = filter_values(self.filter_values)
         return found
 
     def answer(self, row: Row) -> Recommendation:
@@ -146,6 +153,8 @@ class Recommend(_Wanted, _OfHistory):
         items are chosen; 1 draws from the model's distribution.
       seed: of that noise; another one explores other items.
       cold_items: items in no catalogue that compete too: raw features by name for each id.
+      filter: the name of one of the filters that the model was exported with.
+      filter_values: of the filter's parameters, by name: one value or several.
 
     Returns:
       A `Recommendation`.
@@ -172,6 +181,8 @@ class RecommendFromState(_Wanted, _OfState):
       exploration: as in `recommend`.
       seed: as in `recommend`.
       cold_items: as in `recommend`.
+      filter: as in `recommend`.
+      filter_values: as in `recommend`.
 
     Returns:
       A `Recommendation`.

@@ -27,6 +27,7 @@ class Marks(NamedTuple):
       excluded: columns not to be answered; None for none.
       allowed: the only columns to be answered in rows that are `restricted`; None for all.
       restricted: `[batch]` bool; with `allowed` only.
+      open: `[batch, items of the catalogue]` bool, which may be answered; None for all.
       exploration: `[batch]` float32, what Gumbel noise is multiplied by before it is added to the
         scores that choose answers; None for none.
       seed: `[batch]` int64, of that noise; with `exploration` only.
@@ -37,6 +38,7 @@ class Marks(NamedTuple):
     excluded: tf.Tensor | None = None
     allowed: tf.Tensor | None = None
     restricted: tf.Tensor | None = None
+    open: tf.Tensor | None = None
     exploration: tf.Tensor | None = None
     seed: tf.Tensor | None = None
 
@@ -49,11 +51,13 @@ class Part(NamedTuple):
       among: which of its items belong to a list of columns: from `[batch, n]` to bool
         `[batch, items]`.
       theirs: from numbers of all items, `[items of the catalogue]`, those of its own.
+      own: from `[batch, items of the catalogue]` to `[batch, items]`, likewise.
     """
 
     columns: tf.Tensor
     among: Callable[[tf.Tensor], tf.Tensor]
     theirs: Callable[[tf.Tensor], tf.Tensor]
+    own: Callable[[tf.Tensor], tf.Tensor]
 
 
 def stretch(first: int | tf.Tensor, size: int | tf.Tensor, items: int | tf.Tensor) -> Part:
@@ -63,6 +67,7 @@ def stretch(first: int | tf.Tensor, size: int | tf.Tensor, items: int | tf.Tenso
         first + tf.range(size),
         lambda lists: among(lists, first, size),
         (lambda x: x) if whole else (lambda x: tf.slice(x, [first], [size])),
+        (lambda x: x) if whole else (lambda x: tf.slice(x, [0, first], [-1, size])),
     )
 
 
@@ -99,6 +104,8 @@ def candidates(scores: tf.Tensor, marks: Marks | None, part: Part) -> tf.Tensor:
         assert marks.restricted is not None
         open_ = part.among(marks.allowed) | ~marks.restricted[:, tf.newaxis]
         scores = tf.where(open_, scores, -np.inf)
+    if marks.open is not None:
+        scores = tf.where(part.own(marks.open), scores, -np.inf)
     return scores + noise(marks, part.columns)
 
 

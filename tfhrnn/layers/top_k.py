@@ -249,6 +249,7 @@ class ClusteredIndex(tf.Module):
             columns,
             lambda lists: tf.gather(among(lists, 0, self.num_items), place, batch_dims=1),
             lambda x: tf.gather(x, place),
+            lambda x: tf.gather(x, place, batch_dims=1),
         )
         scores = marked(scores, marks, part)
         choice = candidates(scores, marks, part)

@@ -15,6 +15,7 @@ import tensorflow as tf
 
 from tfhrnn.layers.marks import Marks, noise
 from tfhrnn.layers.retrieval import Retrieval
+from tfhrnn.predicting.filters import Filters, known_values
 from tfhrnn.predicting.new_items import NewItems
 from tfhrnn.predicting.request_reader import Inputs, RequestReader, Signature, spec
 from tfhrnn.predicting.user_reader import Reading
@@ -42,6 +43,7 @@ class Answering(tf.Module):
       requests: looks ids up.
       retrieval: scores the catalogue.
       new_items: scores what is not in it; None for a model without item features.
+      filters: leave items open or not; None for a model without.
     """
 
     def __init__(
@@ -50,8 +52,10 @@ class Answering(tf.Module):
         requests: RequestReader,
         retrieval: Retrieval,
         new_items: NewItems | None,
+        filters: Filters | None = None,
     ) -> None:
         super().__init__(name="answering")
+        self.filters = filters
         self.num_items, self.item_ids = len(ids), tf.constant(ids)
         self.requests, self.retrieval, self.new_items = requests, retrieval, new_items
 
@@ -68,6 +72,8 @@ class Answering(tf.Module):
         if self.new_items is not None:
             found |= spec("cold_items", 2, tf.string)
             found |= self.new_items.signature("cold_item_", 2)
+        if self.filters is not None:
+            found |= self.filters.signature()
         return found
 
     def answer(self, reading: Reading, inputs: Inputs) -> dict[str, tf.Tensor]:
@@ -75,7 +81,7 @@ class Answering(tf.Module):
 
         Args:
           reading: of the users.
-          inputs: those of `signature`.
+          inputs: those of `signature`; filters read a history's too.
 
         Returns:
           `items`, `log_probabilities` and `cold`, `[batch, width]`, where the width is the largest
@@ -85,12 +91,14 @@ class Answering(tf.Module):
             k = tf.identity(inputs["k"])
         excluded = tf.where(inputs["exclude_seen"][:, tf.newaxis], reading.seen, -1)
         restricted = tf.reduce_any(inputs["allow"] != "", axis=1)
+        left = None if self.filters is None else self.filters.open(reading, inputs)
         marks = Marks(
             seen=reading.seen,
             seen_bias=reading.seen_bias,
             excluded=tf.concat([excluded, self.requests.columns(inputs["deny"])], axis=1),
             allowed=self.requests.columns(inputs["allow"]),
             restricted=restricted,
+            open=None if left is None else left.items,
             exploration=inputs["exploration"],
             seed=inputs["seed"],
         )
@@ -102,6 +110,8 @@ class Answering(tf.Module):
         cold = tf.zeros_like(column, tf.bool)
         if self.new_items is not None:
             new = self._new(reading, inputs, restricted)
+            if left is not None:
+                new = new._replace(open=new.open & left.new_items)
             normalizer = tf.reduce_logsumexp(
                 tf.concat([normalizer[:, tf.newaxis], new.scores], axis=1), axis=1
             )
@@ -138,6 +148,8 @@ class Answering(tf.Module):
                 ["exploration: expected 0 or more, got", exploration],
             ),
         ]
+        if self.filters is not None and self.filters.parameters:
+            checks.append(known_values(inputs, self.filters.parameters))
         if self.new_items is not None:
             checks += [
                 tf.debugging.assert_equal(
