@@ -100,7 +100,7 @@ def recommend_all(
         "format": _FORMAT,
         "model": predictor.state_bytes.fingerprint,
         "retrieval": predictor.answering.retrieval.way,
-        "filters": predictor.filters,
+        "rules": predictor.rules.told,
         "log": log.fingerprint,
         "users": hashlib.sha256(json.dumps(ids).encode()).hexdigest(),
         "part_users": part_users,

@@ -121,12 +121,25 @@ def _wanted(arguments: argparse.Namespace) -> dict[str, Any]:
     return {
         "filter": arguments.filter,
         "filter_values": values,
+        **rules(arguments),
         "exclude_seen": arguments.exclude_seen,
         "allow": None if arguments.allow is None else id_list(arguments.allow, "--allow"),
         "deny": id_list(arguments.deny, "--deny"),
         "exploration": arguments.exploration,
         "seed": arguments.seed,
         "cold_items": arguments.cold_items,
+    }
+
+
+def rules(arguments: argparse.Namespace) -> dict[str, Any]:
+    """What `--ranking-influence` and the cut-off of exploration ask for."""
+    option, found = "--ranking-influence", {}
+    for name, text in name_value_pairs(arguments.ranking_influence, option):
+        value = number(text, option)
+        found[name.upper()] = 0.0 if value is None else value
+    return {
+        "ranking_influence": found,
+        "exploration_item_age_cut_off": arguments.exploration_item_age_cut_off,
     }
 
 

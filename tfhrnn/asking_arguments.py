@@ -138,3 +138,22 @@ def _wanted_arguments(parser: argparse.ArgumentParser) -> None:
         default=[],
         help="of a $NAME in the filter, several times for several values",
     )
+    add_rule_arguments(parser)
+
+
+def add_rule_arguments(parser: argparse.ArgumentParser) -> None:
+    """Adds what an export decides for all of its answers, and a question for its own."""
+    parser.add_argument(
+        "--ranking-influence",
+        metavar="FACTOR=W",
+        action="append",
+        default=[],
+        help="POPULARITY or FRESHNESS, 0 to 1 (default 0): choose by log-probability plus W times "
+        "the log share of events, or less W times log(1 + age in days)",
+    )
+    parser.add_argument(
+        "--exploration-item-age-cut-off",
+        type=float,
+        metavar="DAYS",
+        help="only items of that age or younger explore (left out: all)",
+    )

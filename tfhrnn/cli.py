@@ -14,7 +14,7 @@ from collections.abc import Sequence
 from typing import NoReturn
 
 import tfhrnn
-from tfhrnn.asking_arguments import add_asking_commands
+from tfhrnn.asking_arguments import add_asking_commands, add_rule_arguments
 from tfhrnn.choices import names
 from tfhrnn.config import (
     PRESETS,
@@ -219,6 +219,7 @@ def build_parser() -> argparse.ArgumentParser:
         help="a filter that requests may name, in Amazon Personalize's words, such as "
         """'drama=INCLUDE ItemID WHERE Items.genres IN ("Drama")'; several times for several""",
     )
+    add_rule_arguments(export)
     command("list", "every preset, tower, loss and setting, a line each", "list")
     experiment = command(
         "experiment", "run one of the experiments of the README", "experiment ablation --seeds 3"

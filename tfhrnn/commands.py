@@ -17,7 +17,7 @@ from tfhrnn.arguments import (
     optional_path,
     split_rule,
 )
-from tfhrnn.asking import rank, recommend, recommend_all, similar
+from tfhrnn.asking import rank, recommend, recommend_all, rules, similar
 from tfhrnn.comparison_commands import compare, peers
 from tfhrnn.config import preset
 from tfhrnn.data.event_log import EventLog, read_meta, write_event_log
@@ -285,6 +285,7 @@ def _export(arguments: argparse.Namespace, console: Console) -> dict[str, Any]:
         arguments.out,
         retrieval=arguments.retrieval,
         filters=dict(name_value_pairs(arguments.filter, "--filter")),
+        **rules(arguments),
     )
     console.print(
         f"version: {folder}\n"

@@ -19,7 +19,7 @@ from tfhrnn.data.files import whole_folder
 from tfhrnn.predictor import Predictor
 from tfhrnn.warm_up import first_requests, warmup_records, write_warm_up
 
-_TITLES = ("data", "figures", "protocol", "inputs", "state", "retrieval", "filters", "versions")
+_TITLES = ("data", "figures", "protocol", "inputs", "state", "retrieval", "rules", "versions")
 
 
 def export(predictor: Predictor, out: str | Path, card: Mapping[str, Any]) -> Path:

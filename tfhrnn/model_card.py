@@ -27,7 +27,7 @@ def model_card(
       `name`, `description`, `preset`, `data` (with the first and last time of the training events,
       and the types of events where the model reads them), `inputs` of every signature, `state`,
       `retrieval`, `versions` and `protocol_hash`; `figures` and `protocol` of a judged run;
-      `filters`, where there are some.
+      `rules`, where there are some.
     """
     description, config = run.description, run.config
     card: dict[str, Any] = {
@@ -63,8 +63,8 @@ def model_card(
         },
         "versions": description["versions"],
     }
-    if predictor.filters:
-        card["filters"] = predictor.filters
+    if predictor.rules.told:
+        card["rules"] = predictor.rules.told
     if predictor.uses_event_types:
         card["data"]["event_types"] = list(run.facts.event_types)
     if run.result.is_file():

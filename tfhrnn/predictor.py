@@ -55,15 +55,18 @@ import numpy.typing as npt
 import tensorflow as tf
 
 from tfhrnn.answer_options import AnswerOptions
+from tfhrnn.answer_rules import AnswerRules
 from tfhrnn.data.catalogue import Catalogue
 from tfhrnn.data.features import FeatureSet
 from tfhrnn.data.sessions import gap_levels
+from tfhrnn.errors import ConfigError
 from tfhrnn.histories import Histories
 from tfhrnn.layers.retrieval import Retrieval
 from tfhrnn.models.hrnn import HRNN
 from tfhrnn.predicting.answering import Answering
 from tfhrnn.predicting.filters import Filters
 from tfhrnn.predicting.fingerprint import model_fingerprint
+from tfhrnn.predicting.influence import Influence
 from tfhrnn.predicting.item_finder import ItemFinder
 from tfhrnn.predicting.model_info import info_signature, model_info
 from tfhrnn.predicting.new_items import NewItems
@@ -85,11 +88,11 @@ class Predictor(tf.Module):
       retrieval: how the best items are found: "exact" scores the whole catalogue at once,
         "streaming" gives the same answers a part of the catalogue at a time (log-probabilities
         within 1e-5), "clustered" approximate ones; see `tfhrnn.layers.retrieval.Retrieval`.
-      filters: expressions by name, of which a request to `recommend` or `recommend_from_state` may
-        name one; see `tfhrnn.filter_grammar`.
+      rules: what the answers of `recommend` and `recommend_from_state` keep to.
+      ages: `[items]` days, as `tfhrnn.data.item_ages` has them; for rules that read them.
 
     Raises:
-      ConfigError: there is no such retrieval, or a filter is none.
+      ConfigError: there is no such retrieval, a filter is none, or rules lack the ages they read.
     """
 
     def __init__(
@@ -99,7 +102,8 @@ class Predictor(tf.Module):
         user_features: FeatureSet | None = None,
         *,
         retrieval: str = "exact",
-        filters: Mapping[str, str] | None = None,
+        rules: AnswerRules | None = None,
+        ages: npt.NDArray[np.float32] | None = None,
     ) -> None:
         super().__init__(name="predictor")
         config = model.config
@@ -127,14 +131,19 @@ class Predictor(tf.Module):
         self.item_specs = None if self.new_items is None else self.new_items.specs
         parts = catalogue.ids, self.requests
         finder = Retrieval(retrieval, self.weights, self.bias)
-        named = None
-        if filters:
+        rules = rules or AnswerRules()
+        if rules.reads_ages and ages is None:
+            raise ConfigError("ages: got none, expected days of each item, which the rules read")
+        named = influence = None
+        if rules.filters:
             context = catalogue, self.requests, self.user_specs, self.item_specs
-            named = Filters(filters, "filter", *context)
+            named = Filters(rules.filters, "filter", *context)
+        if rules.ranking_influence or rules.exploration_item_age_cut_off is not None:
+            influence = Influence(rules, model.facts.item_counts, ages)
         self.reads_event_types = self.uses_event_types or (
             named is not None and named.reads_event_types
         )
-        self.answering = Answering(*parts, finder, self.new_items, named)
+        self.answering = Answering(*parts, finder, self.new_items, named, influence)
         self.similar = SimilarItems(*parts, self.weights, self.new_items, by_features)
         self.finder = ItemFinder(catalogue, self.requests, model.facts.item_counts)
         user_width = sum(feature.width for feature in self.user_specs)
@@ -144,8 +153,7 @@ class Predictor(tf.Module):
             model_fingerprint(model, catalogue, user_features),
         )
         self._model = lambda: model  # not tracked; see `UserReader`
-        texts_of_filters = dict(filters or {})
-        self._filters = lambda: texts_of_filters
+        self._rules = lambda: rules
         self.rates = model.rating is not None
         if model.rating is not None:
             vectors = model.decoder.item_vectors(tf.range(self.num_items))
@@ -156,9 +164,9 @@ class Predictor(tf.Module):
         self._functions = lambda: functions
 
     @property
-    def filters(self) -> dict[str, str]:
-        """The expressions of its filters, by name."""
-        return self._filters()
+    def rules(self) -> AnswerRules:
+        """What its answers keep to."""
+        return self._rules()
 
     @property
     def signatures(self) -> dict[str, Signature]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
@@ -12,6 +13,7 @@ import polars as pl
 
 from tfhrnn.all_users import Written, recommend_all
 from tfhrnn.answer_options import AnswerOptions, FilterValues
+from tfhrnn.answer_rules import AnswerRules
 from tfhrnn.answers import (
     answers_table,
     ask,
@@ -23,6 +25,7 @@ from tfhrnn.answers import (
 from tfhrnn.config import RetrievalName
 from tfhrnn.data.catalogue import Catalogue
 from tfhrnn.data.event_log import EventLog
+from tfhrnn.data.item_ages import item_ages
 from tfhrnn.data.sources import TableSource
 from tfhrnn.errors import ConfigError, RunError
 from tfhrnn.histories import Histories
@@ -40,7 +43,8 @@ class TrainedModel:
     def __init__(self) -> None:
         self.run: RunFolder | None = None
         self.model: HRNN | None = None
-        self._predictors: dict[tuple[object, ...], Predictor] = {}
+        self.log: EventLog | None = None
+        self._predictors: dict[tuple[str, str], Predictor] = {}
 
     @property
     def catalogue(self) -> Catalogue:
@@ -52,9 +56,10 @@ class TrainedModel:
         """The module that answers in process, and that `export` writes, with exact retrieval."""
         return self._predictor("exact")
 
-    def _predictor(self, retrieval: str, filters: Mapping[str, str] | None = None) -> Predictor:
+    def _predictor(self, retrieval: str, rules: AnswerRules | None = None) -> Predictor:
         """What answers, made when first asked for."""
-        run, key = self._trained(), (retrieval, tuple((filters or {}).items()))
+        run, rules = self._trained(), rules or AnswerRules()
+        key = retrieval, json.dumps(rules.told)
         if key not in self._predictors:
             assert self.model is not None
             if len(self._predictors) == _MOST_PREDICTORS:
@@ -64,9 +69,22 @@ class TrainedModel:
                 run.catalogue,
                 run.user_features,
                 retrieval=retrieval,
-                filters=filters,
+                rules=rules,
+                ages=self._ages() if rules.reads_ages else None,
             )
         return self._predictors[key]
+
+    def _ages(self) -> npt.NDArray[np.float32]:
+        """How old items are, read off the events that the run was trained on."""
+        run = self._trained()
+        read = run.division(self._log()).training(run.config.training)
+        return item_ages(read.log, read.users, run.catalogue)
+
+    def _log(self) -> EventLog:
+        """The event log that the run was trained on, opened when first asked for."""
+        if self.log is None:
+            self.log = self._trained().open_log()
+        return self.log
 
     def recommend(
         self,
@@ -89,6 +107,8 @@ class TrainedModel:
         cold_items: TableSource | None = None,
         filter: str | None = None,
         filter_values: FilterValues | None = None,
+        ranking_influence: Mapping[str, float] | None = None,
+        exploration_item_age_cut_off: float | None = None,
     ) -> pl.DataFrame:
         """The k best items for each history.
 
@@ -117,6 +137,9 @@ class TrainedModel:
             features, that compete with all others by their features alone.
           filter: an expression in Amazon Personalize's words, see `tfhrnn.filter_grammar`.
           filter_values: of its parameters, by name: one value or several.
+          ranking_influence: 0 to 1 of "POPULARITY" and "FRESHNESS"; see
+            `tfhrnn.answer_rules.AnswerRules`.
+          exploration_item_age_cut_off: most days of age of an item that explores; None for all.
 
         Returns:
           A row an answer: `user`, `rank` (from 1), `item`, `title`, `log_probability` over the
@@ -130,8 +153,12 @@ class TrainedModel:
         """
         if rerank is not None and rerank < k:
             raise ConfigError(f"rerank: got {rerank}, expected k = {k} or more")
-        named = {} if filter is None else {FILTER: filter}
-        run, predictor = self._trained(), self._predictor(retrieval, named)
+        rules = AnswerRules(
+            {} if filter is None else {FILTER: filter},
+            ranking_influence or {},
+            exploration_item_age_cut_off,
+        )
+        run, predictor = self._trained(), self._predictor(retrieval, rules)
         new, titles = new_items(cold_items, predictor.item_specs)
         options = AnswerOptions(
             k=k if rerank is None else rerank,
@@ -191,6 +218,8 @@ class TrainedModel:
         cold_items: TableSource | None = None,
         filter: str | None = None,
         filter_values: FilterValues | None = None,
+        ranking_influence: Mapping[str, float] | None = None,
+        exploration_item_age_cut_off: float | None = None,
         told: Callable[[int, int], None] = lambda done, users: None,
     ) -> Written:
         """The k best items for each of many users, written as Parquet, a row a user.
@@ -215,6 +244,8 @@ class TrainedModel:
           cold_items: as in `recommend`.
           filter: as in `recommend`.
           filter_values: as in `recommend`.
+          ranking_influence: as in `recommend`.
+          exploration_item_age_cut_off: as in `recommend`.
           told: hears how many of how many users are answered.
 
         Returns:
@@ -224,10 +255,14 @@ class TrainedModel:
           ConfigError: as in `recommend`.
           RunError: the event log is missing, or the file cannot be written.
         """
-        named = {} if filter is None else {FILTER: filter}
-        run, predictor = self._trained(), self._predictor(retrieval, named)
+        rules = AnswerRules(
+            {} if filter is None else {FILTER: filter},
+            ranking_influence or {},
+            exploration_item_age_cut_off,
+        )
+        run, predictor = self._trained(), self._predictor(retrieval, rules)
         if not isinstance(data, EventLog):
-            data = run.open_log() if data is None else EventLog.open(data)
+            data = self._log() if data is None else EventLog.open(data)
         new, _ = new_items(cold_items, predictor.item_specs)
         options = AnswerOptions(
             k=k,

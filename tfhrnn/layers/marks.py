@@ -31,6 +31,10 @@ class Marks(NamedTuple):
       exploration: `[batch]` float32, what Gumbel noise is multiplied by before it is added to the
         scores that choose answers; None for none.
       seed: `[batch]` int64, of that noise; with `exploration` only.
+      explored: `[items of the catalogue]` float32, 1 for items that noise is added to, 0 for
+        others; None for all.
+      influence: `[items of the catalogue]` float32, added to the scores that choose answers too;
+        None for nothing.
     """
 
     seen: tf.Tensor | None = None
@@ -41,6 +45,8 @@ class Marks(NamedTuple):
     open: tf.Tensor | None = None
     exploration: tf.Tensor | None = None
     seed: tf.Tensor | None = None
+    explored: tf.Tensor | None = None
+    influence: tf.Tensor | None = None
 
 
 class Part(NamedTuple):
@@ -95,7 +101,7 @@ def marked(scores: tf.Tensor, marks: Marks | None, part: Part) -> tf.Tensor:
 
 
 def candidates(scores: tf.Tensor, marks: Marks | None, part: Part) -> tf.Tensor:
-    """What answers are chosen by: `marked` scores, −inf for what is not to be answered, noise."""
+    """What answers are chosen by: `marked` scores, `added`, −inf for what may not be answered."""
     if marks is None:
         return scores
     if marks.excluded is not None:
@@ -106,7 +112,28 @@ def candidates(scores: tf.Tensor, marks: Marks | None, part: Part) -> tf.Tensor:
         scores = tf.where(open_, scores, -np.inf)
     if marks.open is not None:
         scores = tf.where(part.own(marks.open), scores, -np.inf)
-    return scores + noise(marks, part.columns)
+    return scores + added(marks, part.columns)
+
+
+def added(marks: Marks | None, columns: tf.Tensor) -> tf.Tensor | float:
+    """What is added to items' scores before answers are chosen: noise and influence.
+
+    Args:
+      marks: what there is of both.
+      columns: `[items]` or `[batch, items]` int32; what negative ones get does not matter.
+
+    Returns:
+      `[batch, items]` or `[items]` float32, or 0 where nothing is added.
+    """
+    found = noise(marks, columns)
+    if marks is None:
+        return found
+    place = tf.maximum(columns, 0)
+    if marks.explored is not None:
+        found = found * tf.gather(marks.explored, place)
+    if marks.influence is not None:
+        found = found + tf.gather(marks.influence, place)
+    return found
 
 
 def noise(marks: Marks | None, keys: tf.Tensor) -> tf.Tensor | float:

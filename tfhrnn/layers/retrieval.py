@@ -12,7 +12,7 @@ import numpy as np
 import tensorflow as tf
 
 from tfhrnn.errors import ConfigError
-from tfhrnn.layers.marks import Marks, noise
+from tfhrnn.layers.marks import Marks, added
 from tfhrnn.layers.top_k import ClusteredIndex, TopK, exact_top_k, streaming_top_k
 
 _CHUNK = 8192  # items scored at once
@@ -136,15 +136,15 @@ class Retrieval(tf.Module):
         if marks.open is not None:
             known &= tf.gather(marks.open, tf.maximum(columns, 0), batch_dims=1)
         scores = self._scores(hidden, tf.maximum(columns, 0), marks)
-        added = noise(marks, columns)
+        more = added(marks, columns)
         count = tf.minimum(k, tf.shape(columns)[1])
-        best, order = tf.math.top_k(tf.where(known, scores + added, -np.inf), count)
-        more = [[0, 0], [0, k - count]]
+        best, order = tf.math.top_k(tf.where(known, scores + more, -np.inf), count)
+        blank = [[0, 0], [0, k - count]]
         columns = tf.where(best > -np.inf, tf.gather(columns, order, batch_dims=1), -1)
-        scores = best - noise(marks, columns)
+        scores = best - added(marks, columns)
         return (
-            tf.pad(scores, more, constant_values=-np.inf),
-            tf.pad(columns, more, constant_values=-1),
+            tf.pad(scores, blank, constant_values=-np.inf),
+            tf.pad(columns, blank, constant_values=-1),
         )
 
     def _opened(self, found: TopK, hidden: tf.Tensor, k: int | tf.Tensor, marks: Marks) -> TopK:

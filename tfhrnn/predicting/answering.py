@@ -13,9 +13,10 @@ from typing import NamedTuple
 import numpy as np
 import tensorflow as tf
 
-from tfhrnn.layers.marks import Marks, noise
+from tfhrnn.layers.marks import Marks, added, noise
 from tfhrnn.layers.retrieval import Retrieval
 from tfhrnn.predicting.filters import Filters, known_values
+from tfhrnn.predicting.influence import Influence
 from tfhrnn.predicting.new_items import NewItems
 from tfhrnn.predicting.request_reader import Inputs, RequestReader, Signature, spec
 from tfhrnn.predicting.user_reader import Reading
@@ -44,6 +45,7 @@ class Answering(tf.Module):
       retrieval: scores the catalogue.
       new_items: scores what is not in it; None for a model without item features.
       filters: leave items open or not; None for a model without.
+      influence: changes what items are chosen by; None for nothing.
     """
 
     def __init__(
@@ -53,9 +55,10 @@ class Answering(tf.Module):
         retrieval: Retrieval,
         new_items: NewItems | None,
         filters: Filters | None = None,
+        influence: Influence | None = None,
     ) -> None:
         super().__init__(name="answering")
-        self.filters = filters
+        self.filters, self.influence = filters, influence
         self.num_items, self.item_ids = len(ids), tf.constant(ids)
         self.requests, self.retrieval, self.new_items = requests, retrieval, new_items
 
@@ -101,6 +104,8 @@ class Answering(tf.Module):
             open=None if left is None else left.items,
             exploration=inputs["exploration"],
             seed=inputs["seed"],
+            explored=None if self.influence is None else self.influence.explored,
+            influence=None if self.influence is None else self.influence.added,
         )
         # The largest of no rows is the lowest integer.
         wanted = tf.maximum(tf.reduce_max(k), 0)
@@ -115,8 +120,11 @@ class Answering(tf.Module):
             normalizer = tf.reduce_logsumexp(
                 tf.concat([normalizer[:, tf.newaxis], new.scores], axis=1), axis=1
             )
-            choice = tf.where(new.open, new.scores + noise(marks, _keys(new.ids)), -np.inf)
-            choice = tf.concat([best + noise(marks, column), choice], axis=1)
+            choice = new.scores + noise(marks, _keys(new.ids))
+            if self.influence is not None:
+                choice += self.influence.added_to_new
+            choice = tf.where(new.open, choice, -np.inf)
+            choice = tf.concat([best + added(marks, column), choice], axis=1)
             there = tf.reduce_sum(tf.cast(new.scores > -np.inf, tf.int32), axis=1)
             most = tf.maximum(tf.reduce_max(there), 0)
             width = tf.minimum(wanted, self.num_items + most)
