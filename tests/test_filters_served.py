@@ -1,4 +1,4 @@
-"""Filters of an export: the same in process, from a state, over REST, and for all users."""
+"""Filters and promotions of an export: the same in process, from a state, over REST, and for all users."""
 
 from __future__ import annotations
 
@@ -27,6 +27,7 @@ FILTERS = {
     "bought": 'EXCLUDE ItemID WHERE Interactions.event_type IN ("buy")',
     "of": "INCLUDE ItemID WHERE Items.genres IN ($GENRE) IF CurrentUser.age >= $AGE",
 }
+PROMOTIONS = {"genre": "INCLUDE ItemID WHERE Items.genres IN ($GENRE)"}
 HAS_DRAMA = {film for n, film in enumerate(FILMS) if n % 3}
 HAS_HORROR = {film for n, film in enumerate(FILMS) if n % 3 == 2}
 
@@ -36,9 +37,9 @@ def client(
     trained: HRNNRecommender, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[serving.Client]:
     base: Path = tmp_path_factory.mktemp("served") / "tiny"
-    trained.export(base, filters=FILTERS)
+    trained.export(base, filters=FILTERS, promotions=PROMOTIONS)
     card = json.loads((base / "1" / "assets.extra" / "model_card.json").read_text())
-    assert card["rules"] == {"filters": FILTERS}
+    assert card["rules"] == {"filters": FILTERS, "promotions": PROMOTIONS}
     with serving.running("tiny", base) as url, serving.Client(url, "tiny") as asked:
         yield asked
 
@@ -96,9 +97,72 @@ def test_rows_have_filters_of_their_own_and_cold_items_are_filtered(client: serv
     assert set(listed.items) == HAS_DRAMA & set(FILMS[:5])
 
 
+def test_a_promotion_has_its_share_over_rest_from_a_state_and_in_python(
+    client: serving.Client, trained: HRNNRecommender, tmp_path: Path
+) -> None:
+    asked: dict[str, Any] = {"k": 10, "filter": "new drama"}
+    promoted: dict[str, Any] = {"promotion": "genre", "percent_promoted_items": 50}
+    promoted["filter_values"] = {"GENRE": "Horror"}
+    plain = client.recommend(FILMS[:3], TIMES, gap=60, **asked)
+    assert plain.promoted == (False,) * 10
+    found = client.recommend(FILMS[:3], TIMES, gap=60, **asked, **promoted)
+    horror = [item in HAS_HORROR for item in found.items]
+    assert list(found.promoted) == horror
+    assert [sum(horror[:j]) >= j // 2 for j in range(11)] == [True] * 11
+    # What is pulled up is the best of it, and all else keeps its order.
+    whole = client.recommend(FILMS[:3], TIMES, gap=60, k=30, filter="new drama")
+    for of_kind in (set(HAS_HORROR), set(FILMS) - HAS_HORROR):
+        mine = [item for item in found.items if item in of_kind]
+        assert mine == [item for item in whole.items if item in of_kind][: len(mine)]
+    log_p = dict(zip(whole.items, whole.log_probabilities, strict=True))
+    np.testing.assert_allclose(found.log_probabilities, [log_p[x] for x in found.items], atol=1e-5)
+
+    state = client.update(client.start(), FILMS[:3], TIMES)
+    later = client.recommend_from_state(state, query_time=TIMES[-1] + 60, **asked, **promoted)
+    assert later.items == found.items and later.promoted == found.promoted
+    python: dict[str, Any] = {
+        "k": 10,
+        "filter": FILTERS["new drama"],
+        "promotion": PROMOTIONS["genre"],
+        "percent_promoted_items": 50,
+        "filter_values": {"GENRE": ["Horror"]},
+    }
+    table = trained.recommend([FILMS[:3]], times=[TIMES], gap=60, **python)
+    assert table["item"].to_list() == list(found.items)
+    assert table["promoted"].to_list() == list(found.promoted)
+    with pytest.raises(ConfigError, match="rerank: got a promotion too"):
+        trained.recommend([FILMS[:3]], rerank=20, **python)
+    out = tmp_path / "recs.parquet"
+    trained.recommend_all(out, users=["nobody"], **python)
+    row = pl.read_parquet(out).row(0, named=True)
+    of_nobody = client.recommend([], [], query_time=row["query_time"], **asked, **promoted)
+    assert row["items"] == list(of_nobody.items)
+    assert row["promoted"] == list(of_nobody.promoted)
+
+
+def test_rows_without_a_promotion_are_as_ever_and_cold_items_are_promoted(
+    client: serving.Client,
+) -> None:
+    new: dict[str, Any] = {"new a": {"genres": "Western"}, "new b": {"genres": "Horror"}}
+    common: dict[str, Any] = {"query_time": T0, "k": 10, "cold_items": new}
+    values = {"GENRE": "Western"}
+    share: dict[str, Any] = {"promotion": "genre", "percent_promoted_items": 10}
+    first, second = client.ask_all(
+        [
+            Recommend([], [], **common, **share, filter_values=values),
+            Recommend([], [], **common, filter_values=values),
+        ]
+    )
+    assert second == client.recommend([], [], **common)
+    assert "new a" in first.items and first.items.index("new a") <= 9
+    assert [item for item, one in zip(first.items, first.promoted, strict=True) if one] == ["new a"]
+
+
 @pytest.mark.parametrize(
     ("asked", "message"),
     [
+        ({"promotion": "g", "percent_promoted_items": 5}, "promotion: expected one of genre or"),
+        ({"promotion": "genre", "percent_promoted_items": 101}, "expected 0 to 100, got"),
         ({"filter": "dramas"}, 'filter: expected one of drama, new drama, bought, of or \\\\?"'),
         ({"filter": "of"}, "filter_values: expected GENRE=value for the filter of"),
         ({"filter_values": {"GENRES": "x"}}, "NAME=value with NAME one of GENRE, AGE, got"),

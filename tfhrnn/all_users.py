@@ -38,6 +38,7 @@ _KINDS: Final[dict[str, Any]] = {
     "items": pl.List(pl.String),
     "log_probabilities": pl.List(pl.Float32),
     "cold": pl.List(pl.Boolean),
+    "promoted": pl.List(pl.Boolean),
 }
 
 
@@ -74,9 +75,10 @@ def recommend_all(
 
     A row a user, in the order of the list: `user`; `query_time`, Unix seconds; `level`, of the gap
     before it; `items` and `log_probabilities`, lists as long as there are answers, best first;
-    `cold`, a list of flags, where cold items were asked about; and `seed`, where answers explore:
-    each user's own, made of the options' and the id. A call that is stopped, however abruptly,
-    leaves nothing under the file's name; the same call again goes on, to the same file.
+    `cold` and `promoted`, lists of flags, where cold items or a promotion were asked for; and
+    `seed`, where answers explore: each user's own, made of the options' and the id. A call that is
+    stopped, however abruptly, leaves nothing under the file's name; the same call again goes on,
+    to the same file.
 
     Args:
       predictor: answers.
@@ -142,6 +144,8 @@ def recommend_all(
         columns = {"items": items, "log_probabilities": found["log_probabilities"]}
         if options.cold_items is not None:
             columns["cold"] = found["cold"]
+        if options.promotion:
+            columns["promoted"] = found["promoted"]
         lists = {
             name: [row[:count].tolist() for row, count in zip(values, counts, strict=True)]
             for name, values in columns.items()

@@ -34,7 +34,9 @@ class AnswerOptions:
       cold_items: items in no catalogue: `item_id` and raw features by name, a value an item; a
         missing feature is unknown.
       filter: the name of one of the model's filters; "" for none.
-      filter_values: of parameters of filters, by name: one value or several.
+      filter_values: of parameters of filters and promotions, by name: one value or several.
+      promotion: the name of one of the model's promotions; "" for none.
+      percent_promoted_items: 0 to 100, of the k places for its items.
 
     Raises:
       ConfigError: an `allow` list without ids, which a server would read as no restriction.
@@ -49,6 +51,8 @@ class AnswerOptions:
     cold_items: Mapping[str, Sequence[Any]] | None = None
     filter: str = ""
     filter_values: FilterValues = field(default_factory=dict)
+    promotion: str = ""
+    percent_promoted_items: int = 0
 
     def __post_init__(self) -> None:
         if self.k < 1:
@@ -58,6 +62,14 @@ class AnswerOptions:
                 raise ConfigError(f"{name}: got {ids!r}, expected a list of ids")
         if self.allow is not None and not any(self.allow):
             raise ConfigError("allow: got no ids, expected one or more, or None for all items")
+        if not 0 <= self.percent_promoted_items <= 100:
+            got = self.percent_promoted_items
+            raise ConfigError(f"percent_promoted_items: got {got}, expected 0 to 100")
+        if bool(self.promotion) != bool(self.percent_promoted_items):
+            given, lacking = "promotion", "percent_promoted_items"
+            if not self.promotion:
+                given, lacking = lacking, given
+            raise ConfigError(f"{given}: got it without {lacking}, expected both")
         if not 0 <= self.exploration < float("inf"):
             raise ConfigError(f"exploration: got {self.exploration}, expected 0 or more")
 
@@ -73,11 +85,11 @@ class AnswerOptions:
           size: users.
           item_specs: features of cold items that the signature asks for; None where it has no cold
             items.
-          takes: what else the signature asks for: "filter", "filter_values".
+          takes: the inputs of the signature, some of which not every model has.
 
         Raises:
-          ConfigError: cold items for a model without item features, or without ids; a filter or
-            its values for a model without.
+          ConfigError: cold items for a model without item features, or without ids; a filter,
+            promotion or values for a model without.
           DataError: a feature with too few or many values, or no number where one belongs.
         """
         arrays: dict[str, npt.NDArray[Any]] = {
@@ -92,6 +104,12 @@ class AnswerOptions:
         for name, given, array in (
             ("filter", self.filter, np.full(size, self.filter, object)),
             ("filter_values", pairs, _rows(pairs, size)),
+            ("promotion", self.promotion, np.full(size, self.promotion, object)),
+            (
+                "percent_promoted_items",
+                self.percent_promoted_items,
+                np.full(size, self.percent_promoted_items, np.int32),
+            ),
         ):
             if name in takes:
                 arrays[name] = array

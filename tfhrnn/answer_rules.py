@@ -25,6 +25,8 @@ class AnswerRules:
       ranking_influence: 0 to 1 of POPULARITY and FRESHNESS (Personalize's `rankingInfluence`).
         Items are chosen by log p + POPULARITY · log((events + 1) / (all events + items)) −
         FRESHNESS · log(1 + age in days).
+      promotions: expressions by name, of which a request may name one to give its items a share of
+        the places.
       exploration_item_age_cut_off: most days of age of an item that explores; None for all items.
 
     Raises:
@@ -34,6 +36,7 @@ class AnswerRules:
     filters: Mapping[str, str] = field(default_factory=dict)
     ranking_influence: Mapping[str, float] = field(default_factory=dict)
     exploration_item_age_cut_off: float | None = None
+    promotions: Mapping[str, str] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         for name, value in self.ranking_influence.items():
@@ -58,6 +61,7 @@ class AnswerRules:
         """What is set, in plain values."""
         found = {
             "filters": dict(self.filters),
+            "promotions": dict(self.promotions),
             "ranking_influence": dict(self.ranking_influence),
             "exploration_item_age_cut_off": self.exploration_item_age_cut_off,
         }

@@ -121,6 +121,8 @@ def _wanted(arguments: argparse.Namespace) -> dict[str, Any]:
     return {
         "filter": arguments.filter,
         "filter_values": values,
+        "promotion": arguments.promotion,
+        "percent_promoted_items": arguments.percent_promoted_items,
         **rules(arguments),
         "exclude_seen": arguments.exclude_seen,
         "allow": None if arguments.allow is None else id_list(arguments.allow, "--allow"),
@@ -205,7 +207,7 @@ def _answers(
         )
     console.print(table)
     finite = [pl.when(pl.col(n).is_finite()).then(pl.col(n)).alias(n) for n in numbers]  # for JSON
-    flags = ["cold"] if "cold" in found.columns else []
+    flags = [name for name in ("cold", "promoted") if name in found.columns]
     items = found.select("item", "title", *finite, *flags).to_dicts()
     return {"level": level, "unknown": unknown, "items": items}
 

@@ -136,7 +136,19 @@ def _wanted_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="NAME=VALUE",
         action="append",
         default=[],
-        help="of a $NAME in the filter, several times for several values",
+        help="of a $NAME in the filter or promotion, several times for several values",
+    )
+    parser.add_argument(
+        "--promotion",
+        metavar="EXPRESSION",
+        help="the items that --percent-promoted-items is about, as --filter",
+    )
+    parser.add_argument(
+        "--percent-promoted-items",
+        type=int,
+        default=0,
+        metavar="PERCENT",
+        help="of the places for items of the promotion, spread evenly (default 0)",
     )
     add_rule_arguments(parser)
 

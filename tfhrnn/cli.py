@@ -219,6 +219,13 @@ def build_parser() -> argparse.ArgumentParser:
         help="a filter that requests may name, in Amazon Personalize's words, such as "
         """'drama=INCLUDE ItemID WHERE Items.genres IN ("Drama")'; several times for several""",
     )
+    export.add_argument(
+        "--promotion",
+        metavar="NAME=EXPRESSION",
+        action="append",
+        default=[],
+        help="likewise, of items that requests may give a share of the places",
+    )
     add_rule_arguments(export)
     command("list", "every preset, tower, loss and setting, a line each", "list")
     experiment = command(

@@ -285,6 +285,7 @@ def _export(arguments: argparse.Namespace, console: Console) -> dict[str, Any]:
         arguments.out,
         retrieval=arguments.retrieval,
         filters=dict(name_value_pairs(arguments.filter, "--filter")),
+        promotions=dict(name_value_pairs(arguments.promotion, "--promotion")),
         **rules(arguments),
     )
     console.print(

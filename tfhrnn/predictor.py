@@ -26,9 +26,12 @@ features or item features lacks their inputs):
 - *question*: k `[b]` int32, 1 and more; exclude_seen `[b]` bool; allow and deny `[b, n]` string;
   exploration `[b]` float32; seed `[b]` int64; cold_items `[b, n]` string and a cold_item_NAME
   `[b, n]` for each feature; of a model with filters, filter `[b]` string, "" for none, and where
-  they have parameters filter_values `[b, n]` string, "NAME=value": `tfhrnn.predicting.filters`.
-- *answers*: items `[b, w]` string, log_probabilities `[b, w]` float32, cold `[b, w]` bool; w is the
-  largest k, cut at the number of items; "", −inf and false where a row has fewer.
+  they have parameters filter_values `[b, n]` string, "NAME=value": `tfhrnn.predicting.filters`;
+  of a model with promotions, likewise, promotion `[b]` string and percent_promoted_items `[b]`
+  int32, 0 to 100: `tfhrnn.predicting.promoting`.
+- *answers*: items `[b, w]` string, log_probabilities `[b, w]` float32, cold `[b, w]` bool, and of
+  a model with promotions promoted `[b, w]` bool; w is the largest k, cut at the number of items;
+  "", −inf and false where a row has fewer.
 - *descriptions*: items, titles and an item_NAME for each feature of the catalogue, popularity:
   `tfhrnn.predicting.item_finder`.
 - state_bytes `[b]` string: `tfhrnn.predicting.state_bytes`.
@@ -134,16 +137,19 @@ class Predictor(tf.Module):
         rules = rules or AnswerRules()
         if rules.reads_ages and ages is None:
             raise ConfigError("ages: got none, expected days of each item, which the rules read")
-        named = influence = None
-        if rules.filters:
-            context = catalogue, self.requests, self.user_specs, self.item_specs
-            named = Filters(rules.filters, "filter", *context)
+        named, promoted = (
+            Filters(texts, kind, catalogue, self.requests, self.user_specs, self.item_specs)
+            if texts
+            else None
+            for kind, texts in (("filter", rules.filters), ("promotion", rules.promotions))
+        )
+        influence = None
         if rules.ranking_influence or rules.exploration_item_age_cut_off is not None:
             influence = Influence(rules, model.facts.item_counts, ages)
-        self.reads_event_types = self.uses_event_types or (
-            named is not None and named.reads_event_types
+        self.reads_event_types = self.uses_event_types or any(
+            one is not None and one.reads_event_types for one in (named, promoted)
         )
-        self.answering = Answering(*parts, finder, self.new_items, named, influence)
+        self.answering = Answering(*parts, finder, self.new_items, named, influence, promoted)
         self.similar = SimilarItems(*parts, self.weights, self.new_items, by_features)
         self.finder = ItemFinder(catalogue, self.requests, model.facts.item_counts)
         user_width = sum(feature.width for feature in self.user_specs)

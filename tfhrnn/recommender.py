@@ -267,6 +267,7 @@ class HRNNRecommender(TrainedModel):
         *,
         retrieval: RetrievalName = "exact",
         filters: Mapping[str, str] | None = None,
+        promotions: Mapping[str, str] | None = None,
         ranking_influence: Mapping[str, float] | None = None,
         exploration_item_age_cut_off: float | None = None,
     ) -> Path:
@@ -278,6 +279,8 @@ class HRNNRecommender(TrainedModel):
           retrieval: how it finds its answers, see `tfhrnn.predictor.Predictor`.
           filters: expressions by name, of which requests may name one, see
             `tfhrnn.filter_grammar`.
+          promotions: likewise, of which requests may name one to give its items a share of the
+            places.
           ranking_influence: as in `recommend`.
           exploration_item_age_cut_off: as in `recommend`.
 
@@ -288,7 +291,12 @@ class HRNNRecommender(TrainedModel):
           ConfigError: there is no such retrieval, or a filter is none.
           RunError: it cannot be written.
         """
-        rules = AnswerRules(filters or {}, ranking_influence or {}, exploration_item_age_cut_off)
+        rules = AnswerRules(
+            filters or {},
+            ranking_influence or {},
+            exploration_item_age_cut_off,
+            promotions or {},
+        )
         run, predictor = self._trained(), self._predictor(retrieval, rules)
         card = model_card(run, predictor, name=name or Path(out).name, retrieval=retrieval)
         return export(predictor, out, card)

@@ -34,6 +34,7 @@ from tfhrnn.predictor import Predictor, texts
 from tfhrnn.run_folder import RunFolder
 
 FILTER: Final = "filter"  # what a filter without a name is called
+PROMOTION: Final = "promotion"  # likewise
 _MOST_PREDICTORS: Final = 8  # each filter has one, with a graph of its own
 
 
@@ -107,6 +108,8 @@ class TrainedModel:
         cold_items: TableSource | None = None,
         filter: str | None = None,
         filter_values: FilterValues | None = None,
+        promotion: str | None = None,
+        percent_promoted_items: int = 0,
         ranking_influence: Mapping[str, float] | None = None,
         exploration_item_age_cut_off: float | None = None,
     ) -> pl.DataFrame:
@@ -137,14 +140,17 @@ class TrainedModel:
             features, that compete with all others by their features alone.
           filter: an expression in Amazon Personalize's words, see `tfhrnn.filter_grammar`.
           filter_values: of its parameters, by name: one value or several.
+          promotion: an expression likewise, whose items get a share of the k places.
+          percent_promoted_items: that share; see `tfhrnn.predicting.promoting`.
           ranking_influence: 0 to 1 of "POPULARITY" and "FRESHNESS"; see
             `tfhrnn.answer_rules.AnswerRules`.
           exploration_item_age_cut_off: most days of age of an item that explores; None for all.
 
         Returns:
           A row an answer: `user`, `rank` (from 1), `item`, `title`, `log_probability` over the
-          whole catalogue and the cold items, `cold` where there are some, `feedback` where it was
-          reranked, and `level`, of the gap (the start level where there is no history).
+          whole catalogue and the cold items, `cold` where there are some, `promoted` where a
+          promotion was asked for, `feedback` where it was reranked, and `level`, of the gap (the
+          start level where there is no history).
 
         Raises:
           ConfigError: both query_time and gap, a k below 1, a time that can't be, a user feature,
@@ -153,10 +159,13 @@ class TrainedModel:
         """
         if rerank is not None and rerank < k:
             raise ConfigError(f"rerank: got {rerank}, expected k = {k} or more")
+        if rerank is not None and promotion is not None:
+            raise ConfigError("rerank: got a promotion too, whose places it would undo")
         rules = AnswerRules(
             {} if filter is None else {FILTER: filter},
             ranking_influence or {},
             exploration_item_age_cut_off,
+            {} if promotion is None else {PROMOTION: promotion},
         )
         run, predictor = self._trained(), self._predictor(retrieval, rules)
         new, titles = new_items(cold_items, predictor.item_specs)
@@ -170,6 +179,8 @@ class TrainedModel:
             cold_items=new,
             filter="" if filter is None else FILTER,
             filter_values=filter_values or {},
+            promotion="" if promotion is None else PROMOTION,
+            percent_promoted_items=percent_promoted_items,
         )
         if rerank is not None and not predictor.rates:
             raise ConfigError(
@@ -192,6 +203,8 @@ class TrainedModel:
         columns = {"item": texts(found["items"]), "log_probability": found["log_probabilities"]}
         if new is not None:
             columns["cold"] = found["cold"]
+        if promotion is not None:
+            columns["promoted"] = found["promoted"]
         if rerank is not None:
             _, predicted = predictor.rank(
                 asked.histories, columns["item"], query_time=asked.query_time
@@ -218,6 +231,8 @@ class TrainedModel:
         cold_items: TableSource | None = None,
         filter: str | None = None,
         filter_values: FilterValues | None = None,
+        promotion: str | None = None,
+        percent_promoted_items: int = 0,
         ranking_influence: Mapping[str, float] | None = None,
         exploration_item_age_cut_off: float | None = None,
         told: Callable[[int, int], None] = lambda done, users: None,
@@ -244,6 +259,8 @@ class TrainedModel:
           cold_items: as in `recommend`.
           filter: as in `recommend`.
           filter_values: as in `recommend`.
+          promotion: as in `recommend`.
+          percent_promoted_items: as in `recommend`.
           ranking_influence: as in `recommend`.
           exploration_item_age_cut_off: as in `recommend`.
           told: hears how many of how many users are answered.
@@ -259,6 +276,7 @@ class TrainedModel:
             {} if filter is None else {FILTER: filter},
             ranking_influence or {},
             exploration_item_age_cut_off,
+            {} if promotion is None else {PROMOTION: promotion},
         )
         run, predictor = self._trained(), self._predictor(retrieval, rules)
         if not isinstance(data, EventLog):
@@ -274,6 +292,8 @@ class TrainedModel:
             cold_items=new,
             filter="" if filter is None else FILTER,
             filter_values=filter_values or {},
+            promotion="" if promotion is None else PROMOTION,
+            percent_promoted_items=percent_promoted_items,
         )
         return recommend_all(
             predictor,
