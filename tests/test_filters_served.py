@@ -1,4 +1,4 @@
-"""Filters and promotions of an export: the same in process, from a state, over REST, and for all users."""
+"""Filters and promotions: the same in process, from a state, over REST, and for all users."""
 
 from __future__ import annotations
 

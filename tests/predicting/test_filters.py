@@ -238,6 +238,21 @@ def test_rows_name_filters_of_their_own_and_new_items_are_asked_alike() -> None:
         made.open(reading, {**inputs, "filter": tf.constant(["new", *rows[1:]])})
 
 
+def test_numbers_that_a_table_has_as_texts_are_numbers() -> None:
+    frame = pl.DataFrame({"item_id": IDS, "year": ["1990", "", "1990.5", None, "2001"]})
+    features = FeatureSet.fit((FeatureColumn("year", "numeric"),), frame)
+    catalogue = Catalogue.from_frame(frame, features)
+    text = {"f": "INCLUDE ItemID WHERE Items.year > 1990"}
+    made = Filters(text, "filter", catalogue, READER, (), None)
+    nothing = tf.zeros([1, 4])
+    reading = Reading(nothing, tf.constant([[-1]]), nothing, tf.zeros([1, 0]))
+    found = made.open(reading, {"filter": tf.constant(["f"])}).items.numpy()[0]
+    assert found.tolist() == [False, False, True, False, True]
+    user = {"f": "INCLUDE ItemID WHERE Items.year > 1990 IF CurrentUser.age > 3"}
+    with pytest.raises(ConfigError, match=r"CurrentUser\.age, but this model reads no user feat"):
+        Filters(user, "filter", catalogue, READER, (), None)
+
+
 @pytest.mark.parametrize(
     ("text", "message"),
     [

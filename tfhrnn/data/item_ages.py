@@ -37,7 +37,8 @@ def item_ages(
     np.minimum.at(created, item, time.astype(np.float64))
     for spec in catalogue.features.specs if catalogue.features else ():
         if spec.name.lower() == CREATION and spec.kind == "numeric":
-            told = catalogue.frame[spec.name].cast(pl.Float64).fill_null(np.nan).to_numpy()
+            cells = catalogue.frame[spec.name].cast(pl.Float64, strict=False)
+            told = cells.fill_null(np.nan).to_numpy()
             created = np.where(np.isfinite(told), told, created)
     last = float(time.max(initial=0))
     known = np.isfinite(created)

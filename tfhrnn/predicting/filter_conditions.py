@@ -91,8 +91,10 @@ def field_spec(condition: Condition, specs: Sequence[FeatureSpec], where: str) -
     at = f"{where}, position {condition.position}: got {condition.dataset}.{condition.field}"
     if len(exact or alike) != 1:
         names = [spec.name for spec in specs]
+        if not names:
+            raise ConfigError(f"{at}, but this model reads no user features")
         hint = did_you_mean(condition.field, names)
-        raise ConfigError(f"{at}, expected one of {', '.join(names) or 'none'}{hint}")
+        raise ConfigError(f"{at}, expected one of {', '.join(names)}{hint}")
     spec = (exact or alike)[0]
     if spec.kind == "text":
         raise ConfigError(f"{at}, a text; expected a feature of another kind")
@@ -117,7 +119,7 @@ class ItemCondition(tf.Module):
         super().__init__()
         self.condition, self.spec, self.num_items = condition, spec, catalogue.num_items
         if spec.kind == "numeric":
-            raw = catalogue.frame[spec.name].cast(pl.Float64).fill_null(math.nan)
+            raw = catalogue.frame[spec.name].cast(pl.Float64, strict=False).fill_null(math.nan)
             self.numbers = tf.constant(raw.to_numpy(), tf.float64)
             return
         texts = feature_array(catalogue.frame[spec.name].to_list(), spec, "items")
@@ -140,7 +142,7 @@ class ItemCondition(tf.Module):
         for name in self.condition.parameters:
             wanted = tf.cast(self.index.lookup(brought.texts(name)), tf.int32)
             chosen = tf.transpose(among(wanted, 0, self.num_values))  # [values, batch]
-            of_pairs = tf.cast(tf.gather(chosen, self.pair_value), tf.int32)
+            of_pairs = tf.cast(tf.gather(chosen, self.pair_value), tf.int8)
             held = tf.math.unsorted_segment_max(of_pairs, self.pair_item, self.num_items)
             found |= tf.transpose(held > 0)
         return found ^ self.condition.negated
