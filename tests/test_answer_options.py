@@ -50,6 +50,9 @@ def test_new_items_bring_their_features_and_lack_what_is_unknown() -> None:
         ({"allow": []}, "allow: got no ids, expected one or more, or None for all items"),
         ({"allow": ["", ""]}, "allow: got no ids"),
         ({"allow": "a,b"}, "allow: got 'a,b', expected a list of ids"),
+        ({"percent_promoted_items": 101}, "percent_promoted_items: got 101, expected 0 to 100"),
+        ({"promotion": "a"}, "promotion: got it without percent_promoted_items, expected both"),
+        ({"percent_promoted_items": 5}, "percent_promoted_items: got it without promotion"),
         ({"deny": "a"}, "deny: got 'a', expected a list of ids"),
         ({"exploration": -1.0}, "exploration: got -1.0, expected 0 or more"),
         ({"exploration": float("nan")}, "exploration: got nan, expected 0 or more"),
@@ -59,6 +62,24 @@ def test_new_items_bring_their_features_and_lack_what_is_unknown() -> None:
 def test_what_cannot_be_is_refused(options: dict[str, Any], message: str) -> None:
     with pytest.raises(ConfigError, match=message):
         AnswerOptions(**options)
+
+
+def test_what_only_some_models_take_is_told_to_those() -> None:
+    options = AnswerOptions(
+        filter="f",
+        filter_values={"GENRE": ["Drama", "a=b"], "YEAR": 1990},
+        promotion="p",
+        percent_promoted_items=20,
+    )
+    takes = ("filter", "filter_values", "promotion", "percent_promoted_items")
+    arrays = options.inputs(2, None, takes)
+    assert arrays["filter"].tolist() == ["f", "f"] and arrays["promotion"].tolist() == ["p", "p"]
+    assert arrays["filter_values"].tolist() == [["GENRE=Drama", "GENRE=a=b", "YEAR=1990"]] * 2
+    assert arrays["percent_promoted_items"].tolist() == [20, 20]
+    nothing = AnswerOptions().inputs(1, None, takes)
+    assert [nothing[name].tolist() for name in takes] == [[""], [[""]], [""], [0]]
+    with pytest.raises(ConfigError, match="filter: got 'f', but this model was made without"):
+        options.inputs(1, None)
 
 
 def test_new_items_that_do_not_fit_are_refused() -> None:

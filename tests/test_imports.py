@@ -19,15 +19,23 @@ STAGES = (
     ("data", "layers"),
     (
         *("models", "run_folder", "histories", "feature_encoder", "schedules", "weight_average"),
-        *("devices", "feature_cells", "answer_options"),
+        *("devices", "feature_cells", "answer_options", "answer_rules", "filter_grammar"),
     ),
     ("keeper", "predicting"),
     ("training", "predictor", "growth", "warm_up"),
-    ("export", "evaluation", "answers", "model_card", "new_run", "updates"),
+    ("export", "evaluation", "answers", "model_card", "new_run", "updates", "all_users"),
     ("trained_model",),
     ("recommender", "baselines"),
     ("quickstart", "experiments", "choices"),
-    ("arguments", "asking", "comparison_commands", "commands", "cli", "__main__"),
+    (
+        "arguments",
+        "asking_arguments",
+        "asking",
+        "comparison_commands",
+        "commands",
+        "cli",
+        "__main__",
+    ),
 )
 STAGE = {name: stage for stage, names in enumerate(STAGES) for name in names}
 SIBLINGS = {frozenset(("data", "layers"))}

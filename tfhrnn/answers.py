@@ -58,7 +58,7 @@ def ask(
     for unknown in (name for name in user_columns or {} if name not in known):
         there_are = f"there are: {', '.join(known)}" if known else "this model reads none"
         raise ConfigError(f"no user feature named {unknown!r}; {there_are}")
-    if event_types is not None and not predictor.uses_event_types:
+    if event_types is not None and not predictor.reads_event_types:
         raise ConfigError("event_types: got some, but this model reads none (event_types=false)")
     if feedback is not None and not predictor.uses_feedback:
         raise ConfigError("feedback: got some, but this model reads none (feedback=false)")

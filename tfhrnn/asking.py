@@ -1,22 +1,32 @@
-"""The commands that ask a trained model: `recommend`, `rank` and `similar`."""
+"""The commands that ask a trained model: `recommend`, `recommend-all`, `rank` and `similar`."""
 
 from __future__ import annotations
 
 import argparse
 import json
 from collections.abc import Iterable
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 import polars as pl
 from rich.console import Console
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    Progress,
+    TextColumn,
+    TimeRemainingColumn,
+)
 from rich.table import Table
 
 from tfhrnn.arguments import id_list, name_value_pairs, number, unix_seconds
+from tfhrnn.data.user_list import read_user_list
 from tfhrnn.run_folder import RunFolder
 from tfhrnn.startup import start_tensorflow
 
 if TYPE_CHECKING:
     from tfhrnn.recommender import HRNNRecommender
+
+_SAID: Final = 20  # unknown ids that are named
 
 
 def recommend(arguments: argparse.Namespace, console: Console) -> dict[str, Any]:
@@ -29,16 +39,47 @@ def recommend(arguments: argparse.Namespace, console: Console) -> dict[str, Any]
     found = recommender.recommend(
         [history],
         k=arguments.k,
-        exclude_seen=arguments.exclude_seen,
         rerank=arguments.rerank,
-        allow=None if arguments.allow is None else id_list(arguments.allow, "--allow"),
-        deny=id_list(arguments.deny, "--deny"),
-        exploration=arguments.exploration,
-        seed=arguments.seed,
-        cold_items=arguments.cold_items,
+        **_wanted(arguments),
         **question,
     )
     return _answers(found, recommender, history, console)
+
+
+def recommend_all(arguments: argparse.Namespace, console: Console) -> dict[str, Any]:
+    """Writes the best items for many users; what is returned goes into the JSON.
+
+    Raises:
+      TfhrnnError: bad input.
+    """
+    users = None if arguments.users == "all" else read_user_list(arguments.users)
+    recommender = _loaded(arguments)
+    columns = BarColumn(), MofNCompleteColumn(), TextColumn("users"), TimeRemainingColumn()
+    with Progress(*columns, console=console, disable=not console.is_terminal) as progress:
+        bar = progress.add_task("", total=None)
+        written = recommender.recommend_all(
+            arguments.out,
+            users=users,
+            data=arguments.data,
+            k=arguments.k,
+            query_time=arguments.query_time,
+            gap=arguments.gap,
+            retrieval=arguments.retrieval,
+            told=lambda done, all_: progress.update(bar, completed=done, total=all_),
+            **_wanted(arguments),
+        )
+    _say_unknown("among the users with events, answered as new users", written.new_users, console)
+    already = written.users - written.answered
+    line = f"{written.path}: {written.users:,} users"
+    if already:
+        line += f", {already:,} of them answered before"
+    console.print(line, highlight=False, soft_wrap=True)
+    return {
+        "out": str(written.path),
+        "users": written.users,
+        "new_users": len(written.new_users),
+        "answered_before": already,
+    }
 
 
 def rank(arguments: argparse.Namespace, console: Console) -> dict[str, Any]:
@@ -70,6 +111,38 @@ def similar(arguments: argparse.Namespace, console: Console) -> dict[str, Any]:
         table.add_row(*values, f"{row['similarity']:.3f}")
     console.print(table)
     return {"unknown": unknown, "items": found.to_dicts()}
+
+
+def _wanted(arguments: argparse.Namespace) -> dict[str, Any]:
+    """What is wanted of an answer beside k."""
+    values: dict[str, list[str]] = {}
+    for name, value in name_value_pairs(arguments.filter_value, "--filter-value"):
+        values.setdefault(name, []).append(value)
+    return {
+        "filter": arguments.filter,
+        "filter_values": values,
+        "promotion": arguments.promotion,
+        "percent_promoted_items": arguments.percent_promoted_items,
+        **rules(arguments),
+        "exclude_seen": arguments.exclude_seen,
+        "allow": None if arguments.allow is None else id_list(arguments.allow, "--allow"),
+        "deny": id_list(arguments.deny, "--deny"),
+        "exploration": arguments.exploration,
+        "seed": arguments.seed,
+        "cold_items": arguments.cold_items,
+    }
+
+
+def rules(arguments: argparse.Namespace) -> dict[str, Any]:
+    """What `--ranking-influence` and the cut-off of exploration ask for."""
+    option, found = "--ranking-influence", {}
+    for name, text in name_value_pairs(arguments.ranking_influence, option):
+        value = number(text, option)
+        found[name.upper()] = 0.0 if value is None else value
+    return {
+        "ranking_influence": found,
+        "exploration_item_age_cut_off": arguments.exploration_item_age_cut_off,
+    }
 
 
 def _loaded(arguments: argparse.Namespace) -> HRNNRecommender:
@@ -134,12 +207,14 @@ def _answers(
         )
     console.print(table)
     finite = [pl.when(pl.col(n).is_finite()).then(pl.col(n)).alias(n) for n in numbers]  # for JSON
-    flags = ["cold"] if "cold" in found.columns else []
+    flags = [name for name in ("cold", "promoted") if name in found.columns]
     items = found.select("item", "title", *finite, *flags).to_dicts()
     return {"level": level, "unknown": unknown, "items": items}
 
 
 def _say_unknown(what: str, found: Iterable[str], console: Console) -> None:
-    texts = ", ".join(json.dumps(text, ensure_ascii=False) for text in found)
+    texts = [json.dumps(text, ensure_ascii=False) for text in found]
+    if len(texts) > _SAID:
+        texts[_SAID:] = [f"and {len(texts) - _SAID:,} more"]
     if texts:
-        console.print(f"not {what}: {texts}", highlight=False, soft_wrap=True)
+        console.print(f"not {what}: {', '.join(texts)}", highlight=False, soft_wrap=True)

@@ -13,6 +13,7 @@ from collections.abc import Sequence
 
 import tfhrnn
 from tfhrnn.arguments import add_split_arguments
+from tfhrnn.asking_arguments import add_asking_commands, add_rule_arguments
 from tfhrnn.choices import names
 from tfhrnn.config import (
     PRESETS,
@@ -183,54 +184,7 @@ def build_parser() -> argparse.ArgumentParser:
     )
     _comparison_arguments(compare)
 
-    recommend = command(
-        "recommend",
-        "the best next items for a history",
-        "recommend --run run --history 1,32,47 --gap 3600 -k 10",
-    )
-    recommend.add_argument("--run", required=True, metavar="DIR", help="a trained run")
-    _history_arguments(recommend)
-    recommend.add_argument("-k", type=int, default=10, help="how many items (default 10)")
-    recommend.add_argument(
-        "--exclude-seen", action="store_true", help="leave out items of the history"
-    )
-    recommend.add_argument("--allow", help="the only item ids to recommend, as --history")
-    recommend.add_argument("--deny", default="", help="item ids not to recommend, likewise")
-    recommend.add_argument(
-        "--exploration",
-        type=float,
-        default=0.0,
-        metavar="W",
-        help="choose by log-probability plus W times Gumbel noise (default 0)",
-    )
-    recommend.add_argument("--seed", type=int, default=0, help="of that noise (default 0)")
-    recommend.add_argument(
-        "--cold-items",
-        metavar="FILE",
-        help="table of items in no catalogue, with their features, that compete with the others",
-    )
-    recommend.add_argument(
-        "--rerank",
-        type=int,
-        metavar="N",
-        help="retrieve N, return the k of the highest predicted feedback",
-    )
-
-    rank = command(
-        "rank",
-        "given items for a history, by predicted feedback or by log-probability",
-        "rank --run run --history 1,32,47 --items 50,181,7 --gap 3600",
-    )
-    rank.add_argument("--run", required=True, metavar="DIR", help="a trained run")
-    _history_arguments(rank)
-    rank.add_argument("--items", required=True, help="item ids to rank, as --history")
-
-    similar = command(
-        "similar", "the items most similar to some", "similar --run run --items 50,181 -k 5"
-    )
-    similar.add_argument("--run", required=True, metavar="DIR", help="a trained run")
-    similar.add_argument("--items", required=True, help="item ids: a,b,c, or a JSON list")
-    similar.add_argument("-k", type=int, default=10, help="how many of each (default 10)")
+    add_asking_commands(command)
 
     export = command(
         "export",
@@ -246,6 +200,22 @@ def build_parser() -> argparse.ArgumentParser:
         help="how answers are found: exact scores the whole catalogue at once; streaming gives the "
         "same answers in less memory; clustered is approximate and fast on large catalogues",
     )
+    export.add_argument(
+        "--filter",
+        metavar="NAME=EXPRESSION",
+        action="append",
+        default=[],
+        help="a filter that requests may name, in Amazon Personalize's words, such as "
+        """'drama=INCLUDE ItemID WHERE Items.genres IN ("Drama")'; several times for several""",
+    )
+    export.add_argument(
+        "--promotion",
+        metavar="NAME=EXPRESSION",
+        action="append",
+        default=[],
+        help="likewise, of items that requests may give a share of the places",
+    )
+    add_rule_arguments(export)
     command("list", "every preset, tower, loss and setting, a line each", "list")
     experiment = command(
         "experiment", "run one of the experiments of the README", "experiment ablation --seeds 3"
@@ -304,31 +274,6 @@ def _comparison_arguments(parser: argparse._ActionsContainer) -> None:
     parser.add_argument("--draw-seed", type=int, default=0, help="of the draws (default 0)")
 
 
-def _history_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument(
-        "--history",
-        default="",
-        help="item ids, oldest first: a,b,c, or a JSON list for ids with commas",
-    )
-    parser.add_argument(
-        "--times", help="their Unix seconds, likewise; left out: the data's median gap apart"
-    )
-    parser.add_argument(
-        "--feedback",
-        help="the history's feedback, likewise, an empty one unknown: 4,,2.5 (left out: unknown)",
-    )
-    parser.add_argument(
-        "--event-types",
-        help="types of the history's events, likewise, an empty one unknown: click,,purchase",
-    )
-    parser.add_argument(
-        "--user", metavar="NAME=VALUE", action="append", default=[], help="a user feature"
-    )
-    when = parser.add_mutually_exclusive_group()
-    when.add_argument("--gap", type=int, help="seconds since the last event (default 0)")
-    when.add_argument("--query-time", type=int, help="Unix seconds of the query")
-
-
 def _reading_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--map",
@@ -383,6 +328,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         parser.prog += f" {parsed.command}"
         parser.error(f"unrecognized arguments: {' '.join(others)}")
     further = "; go on with --resume" if hasattr(parsed, "resume") else ""
+    if parsed.command == "recommend-all":
+        further = "; the same command goes on"
     return exit_code(f"tfhrnn {parsed.command}", lambda: _run(parsed), further)
 
 

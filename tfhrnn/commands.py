@@ -17,7 +17,7 @@ from tfhrnn.arguments import (
     optional_path,
     split_rule,
 )
-from tfhrnn.asking import rank, recommend, similar
+from tfhrnn.asking import rank, recommend, recommend_all, rules, similar
 from tfhrnn.comparison_commands import compare, peers
 from tfhrnn.config import preset
 from tfhrnn.data.event_log import EventLog, read_meta, write_event_log
@@ -41,7 +41,8 @@ from tfhrnn.personalize import own_names
 from tfhrnn.run_folder import RunFolder
 from tfhrnn.startup import start_tensorflow
 
-_recommend, _rank, _similar, _compare = recommend, rank, similar, compare
+_recommend, _recommend_all, _rank = recommend, recommend_all, rank
+_similar, _compare = similar, compare
 _WATCHED = {"perplexity": "perplexity", "ndcg": "NDCG@10", "rmse": "RMSE"}
 
 
@@ -281,7 +282,11 @@ def _export(arguments: argparse.Namespace, console: Console) -> dict[str, Any]:
     from tfhrnn.recommender import HRNNRecommender
 
     folder = HRNNRecommender.load(arguments.run).export(
-        arguments.out, retrieval=arguments.retrieval
+        arguments.out,
+        retrieval=arguments.retrieval,
+        filters=dict(name_value_pairs(arguments.filter, "--filter")),
+        promotions=dict(name_value_pairs(arguments.promotion, "--promotion")),
+        **rules(arguments),
     )
     console.print(
         f"version: {folder}\n"

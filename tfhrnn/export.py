@@ -19,6 +19,8 @@ from tfhrnn.data.files import whole_folder
 from tfhrnn.predictor import Predictor
 from tfhrnn.warm_up import first_requests, warmup_records, write_warm_up
 
+_TITLES = ("data", "figures", "protocol", "inputs", "state", "retrieval", "rules", "versions")
+
 
 def export(predictor: Predictor, out: str | Path, card: Mapping[str, Any]) -> Path:
     """Writes the next version under a model's base path.
@@ -60,7 +62,16 @@ def export(predictor: Predictor, out: str | Path, card: Mapping[str, Any]) -> Pa
 def card_text(card: Mapping[str, Any]) -> str:
     """A model card as Markdown."""
     lines = [f"# {card['name']}, version {card['version']}", "", card["description"], ""]
-    for title in ("data", "figures", "protocol", "inputs", "state", "retrieval", "versions"):
+    for title in (
+        "data",
+        "figures",
+        "protocol",
+        "inputs",
+        "state",
+        "retrieval",
+        "filters",
+        "versions",
+    ):
         if card.get(title):
             lines += [f"## {title.capitalize()}", ""]
             lines += [f"- {key}: {_shown(value)}" for key, value in card[title].items()]

@@ -26,7 +26,8 @@ def model_card(
     Returns:
       `name`, `description`, `preset`, `data` (with the first and last time of the training events,
       and the types of events where the model reads them), `inputs` of every signature, `state`,
-      `retrieval`, `versions` and `protocol_hash`; `figures` and `protocol` of a judged run.
+      `retrieval`, `versions` and `protocol_hash`; `figures` and `protocol` of a judged run;
+      `rules`, where there are some.
     """
     description, config = run.description, run.config
     card: dict[str, Any] = {
@@ -62,6 +63,8 @@ def model_card(
         },
         "versions": description["versions"],
     }
+    if predictor.rules.told:
+        card["rules"] = predictor.rules.told
     if predictor.uses_event_types:
         card["data"]["event_types"] = list(run.facts.event_types)
     if run.result.is_file():

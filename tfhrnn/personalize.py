@@ -37,7 +37,10 @@ class Hyperparameter(NamedTuple):
 
 
 _BY_COUNT = "cold items are told by cold_start_max_interactions alone"
-_EXPLORES = "exploring is a matter of how an answer is drawn, not of training"
+_EXPLORES = (
+    "exploring is a matter of how an answer is drawn, not of training: --exploration and "
+    "--exploration-item-age-cut-off"
+)
 _LEARNED = "sims learns its table of items after items, it counts no pairs"
 _ALL_ITEMS = "every item of the catalogue is trained on and scored"
 
@@ -88,7 +91,7 @@ HYPERPARAMETERS: Final[dict[str, Hyperparameter]] = {
         reason=_EXPLORES,
     ),
     "exploration_item_age_cut_off": Hyperparameter(
-        "most days since the latest event of an item that is explored (user-personalization)",
+        "most days of age of an item that is explored (user-personalization)",
         "a positive number",
         "30.0",
         reason=_EXPLORES,

@@ -25,9 +25,13 @@ features or item features lacks their inputs):
 - query_time `[b]` int64.
 - *question*: k `[b]` int32, 1 and more; exclude_seen `[b]` bool; allow and deny `[b, n]` string;
   exploration `[b]` float32; seed `[b]` int64; cold_items `[b, n]` string and a cold_item_NAME
-  `[b, n]` for each feature.
-- *answers*: items `[b, w]` string, log_probabilities `[b, w]` float32, cold `[b, w]` bool; w is the
-  largest k, cut at the number of items; "", −inf and false where a row has fewer.
+  `[b, n]` for each feature; of a model with filters, filter `[b]` string, "" for none, and where
+  they have parameters filter_values `[b, n]` string, "NAME=value": `tfhrnn.predicting.filters`;
+  of a model with promotions, likewise, promotion `[b]` string and percent_promoted_items `[b]`
+  int32, 0 to 100: `tfhrnn.predicting.promoting`.
+- *answers*: items `[b, w]` string, log_probabilities `[b, w]` float32, cold `[b, w]` bool, and of
+  a model with promotions promoted `[b, w]` bool; w is the largest k, cut at the number of items;
+  "", −inf and false where a row has fewer.
 - *descriptions*: items, titles and an item_NAME for each feature of the catalogue, popularity:
   `tfhrnn.predicting.item_finder`.
 - state_bytes `[b]` string: `tfhrnn.predicting.state_bytes`.
@@ -54,14 +58,18 @@ import numpy.typing as npt
 import tensorflow as tf
 
 from tfhrnn.answer_options import AnswerOptions
+from tfhrnn.answer_rules import AnswerRules
 from tfhrnn.data.catalogue import Catalogue
 from tfhrnn.data.features import FeatureSet
 from tfhrnn.data.sessions import gap_levels
+from tfhrnn.errors import ConfigError
 from tfhrnn.histories import Histories
 from tfhrnn.layers.retrieval import Retrieval
 from tfhrnn.models.hrnn import HRNN
 from tfhrnn.predicting.answering import Answering
+from tfhrnn.predicting.filters import Filters
 from tfhrnn.predicting.fingerprint import model_fingerprint
+from tfhrnn.predicting.influence import Influence
 from tfhrnn.predicting.item_finder import ItemFinder
 from tfhrnn.predicting.model_info import info_signature, model_info
 from tfhrnn.predicting.new_items import NewItems
@@ -83,9 +91,11 @@ class Predictor(tf.Module):
       retrieval: how the best items are found: "exact" scores the whole catalogue at once,
         "streaming" gives the same answers a part of the catalogue at a time (log-probabilities
         within 1e-5), "clustered" approximate ones; see `tfhrnn.layers.retrieval.Retrieval`.
+      rules: what the answers of `recommend` and `recommend_from_state` keep to.
+      ages: `[items]` days, as `tfhrnn.data.item_ages` has them; for rules that read them.
 
     Raises:
-      ConfigError: there is no such retrieval.
+      ConfigError: there is no such retrieval, a filter is none, or rules lack the ages they read.
     """
 
     def __init__(
@@ -95,6 +105,8 @@ class Predictor(tf.Module):
         user_features: FeatureSet | None = None,
         *,
         retrieval: str = "exact",
+        rules: AnswerRules | None = None,
+        ages: npt.NDArray[np.float32] | None = None,
     ) -> None:
         super().__init__(name="predictor")
         config = model.config
@@ -122,7 +134,22 @@ class Predictor(tf.Module):
         self.item_specs = None if self.new_items is None else self.new_items.specs
         parts = catalogue.ids, self.requests
         finder = Retrieval(retrieval, self.weights, self.bias)
-        self.answering = Answering(*parts, finder, self.new_items)
+        rules = rules or AnswerRules()
+        if rules.reads_ages and ages is None:
+            raise ConfigError("ages: got none, expected days of each item, which the rules read")
+        named, promoted = (
+            Filters(texts, kind, catalogue, self.requests, self.user_specs, self.item_specs)
+            if texts
+            else None
+            for kind, texts in (("filter", rules.filters), ("promotion", rules.promotions))
+        )
+        influence = None
+        if rules.ranking_influence or rules.exploration_item_age_cut_off is not None:
+            influence = Influence(rules, model.facts.item_counts, ages)
+        self.reads_event_types = self.uses_event_types or any(
+            one is not None and one.reads_event_types for one in (named, promoted)
+        )
+        self.answering = Answering(*parts, finder, self.new_items, named, influence, promoted)
         self.similar = SimilarItems(*parts, self.weights, self.new_items, by_features)
         self.finder = ItemFinder(catalogue, self.requests, model.facts.item_counts)
         user_width = sum(feature.width for feature in self.user_specs)
@@ -132,6 +159,7 @@ class Predictor(tf.Module):
             model_fingerprint(model, catalogue, user_features),
         )
         self._model = lambda: model  # not tracked; see `UserReader`
+        self._rules = lambda: rules
         self.rates = model.rating is not None
         if model.rating is not None:
             vectors = model.decoder.item_vectors(tf.range(self.num_items))
@@ -142,14 +170,20 @@ class Predictor(tf.Module):
         self._functions = lambda: functions
 
     @property
+    def rules(self) -> AnswerRules:
+        """What its answers keep to."""
+        return self._rules()
+
+    @property
     def signatures(self) -> dict[str, Signature]:
         """The inputs of every signature but `model_info`, by name."""
         of_rows, state = spec("rows", 1, tf.int32), spec("state_bytes", 1, tf.string)
         time, items = spec("query_time", 1, tf.int64), spec("items", 2, tf.string)
         user, wanted = self.requests.user_signature(), self.answering.signature()
         history = {**self.requests.event_signature("history"), **user, **time}
+        types = spec("event_types", 2, tf.string) if self.reads_event_types else {}
         found = {
-            "recommend": {**history, **wanted},
+            "recommend": {**history, **types, **wanted},
             "recommend_from_state": {**state, **time, **wanted},
             "rank": {**history, **items},
             "rank_from_state": {**state, **time, **items},
@@ -252,7 +286,8 @@ class Predictor(tf.Module):
     ) -> dict[str, npt.NDArray[Any]]:
         """The arrays of a `recommend` request by input name, in process or over REST."""
         users = self.user_inputs(histories, query_time=query_time)
-        return {**users, **options.inputs(len(histories), self.item_specs)}
+        takes = self.answering.signature()
+        return {**users, **options.inputs(len(histories), self.item_specs, takes)}
 
     def user_inputs(
         self, histories: Histories, *, query_time: npt.NDArray[np.int64]
@@ -262,7 +297,7 @@ class Predictor(tf.Module):
             self.user_specs,
             query_time=query_time,
             with_feedback=self.uses_feedback,
-            with_event_types=self.uses_event_types,
+            with_event_types=self.reads_event_types,
         )
 
     def levels(self, gap_seconds: npt.NDArray[np.int64]) -> npt.NDArray[np.int32]:

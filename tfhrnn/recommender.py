@@ -12,6 +12,7 @@ from typing import Any
 
 import tensorflow as tf
 
+from tfhrnn.answer_rules import AnswerRules
 from tfhrnn.config import Config, RetrievalName, SplitName, preset
 from tfhrnn.data.event_log import EventLog
 from tfhrnn.data.files import whole_folder
@@ -49,7 +50,6 @@ class HRNNRecommender(TrainedModel):
             preset(config, settings) if isinstance(config, str) else config.with_settings(settings)
         )
         self._asked, self._stated = self.config, stated_settings(self.config, settings)
-        self.log: EventLog | None = None
 
     def fit(
         self,
@@ -220,8 +220,8 @@ class HRNNRecommender(TrainedModel):
 
         Args:
           path: what `save`, `fit(run=...)` or `tfhrnn train` wrote.
-          data: the event log, where it no longer stands at the place noted; only `evaluate` needs
-            it.
+          data: the event log, where it no longer stands at the place noted; only `evaluate`,
+            `recommend_all` and answers that read the age of items need it.
 
         Raises:
           RunError: no such run, one without a finished epoch, or `data` of another run.
@@ -253,17 +253,23 @@ class HRNNRecommender(TrainedModel):
         Args:
           lists: a Parquet file for the ranked list of each target, as `experiment peers` reads it.
         """
-        run = self._trained()
-        if self.log is None:
-            self.log = run.open_log()
+        run, log = self._trained(), self._log()
         assert self.model is not None
         place = None if lists is None else Path(lists)
-        result = evaluate_run(run, self.log, self.model, self.predictor, place)
+        result = evaluate_run(run, log, self.model, self.predictor, place)
         run.write_result(result)
         return result
 
     def export(
-        self, out: str | Path, name: str | None = None, *, retrieval: RetrievalName = "exact"
+        self,
+        out: str | Path,
+        name: str | None = None,
+        *,
+        retrieval: RetrievalName = "exact",
+        filters: Mapping[str, str] | None = None,
+        promotions: Mapping[str, str] | None = None,
+        ranking_influence: Mapping[str, float] | None = None,
+        exploration_item_age_cut_off: float | None = None,
     ) -> Path:
         """Writes the next version under a model's base path, for TensorFlow Serving.
 
@@ -271,14 +277,26 @@ class HRNNRecommender(TrainedModel):
           out: the base path.
           name: the model's name on its card; the base path's last part if left out.
           retrieval: how it finds its answers, see `tfhrnn.predictor.Predictor`.
+          filters: expressions by name, of which requests may name one, see
+            `tfhrnn.filter_grammar`.
+          promotions: likewise, of which requests may name one to give its items a share of the
+            places.
+          ranking_influence: as in `recommend`.
+          exploration_item_age_cut_off: as in `recommend`.
 
         Returns:
           The version's folder.
 
         Raises:
-          ConfigError: there is no such retrieval.
+          ConfigError: there is no such retrieval, or a filter is none.
           RunError: it cannot be written.
         """
-        run, predictor = self._trained(), self._predictor(retrieval)
+        rules = AnswerRules(
+            filters or {},
+            ranking_influence or {},
+            exploration_item_age_cut_off,
+            promotions or {},
+        )
+        run, predictor = self._trained(), self._predictor(retrieval, rules)
         card = model_card(run, predictor, name=name or Path(out).name, retrieval=retrieval)
         return export(predictor, out, card)

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import Any
+import json
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any, Final
 
 import numpy as np
 import numpy.typing as npt
 import polars as pl
 
-from tfhrnn.answer_options import AnswerOptions
+from tfhrnn.all_users import Written, recommend_all
+from tfhrnn.answer_options import AnswerOptions, FilterValues
+from tfhrnn.answer_rules import AnswerRules
 from tfhrnn.answers import (
     answers_table,
     ask,
@@ -20,12 +24,18 @@ from tfhrnn.answers import (
 )
 from tfhrnn.config import RetrievalName
 from tfhrnn.data.catalogue import Catalogue
+from tfhrnn.data.event_log import EventLog
+from tfhrnn.data.item_ages import item_ages
 from tfhrnn.data.sources import TableSource
 from tfhrnn.errors import ConfigError, RunError
 from tfhrnn.histories import Histories
 from tfhrnn.models.hrnn import HRNN
 from tfhrnn.predictor import Predictor, texts
 from tfhrnn.run_folder import RunFolder
+
+FILTER: Final = "filter"  # what a filter without a name is called
+PROMOTION: Final = "promotion"  # likewise
+_MOST_PREDICTORS: Final = 8  # each filter has one, with a graph of its own
 
 
 class TrainedModel:
@@ -34,7 +44,8 @@ class TrainedModel:
     def __init__(self) -> None:
         self.run: RunFolder | None = None
         self.model: HRNN | None = None
-        self._predictors: dict[str, Predictor] = {}
+        self.log: EventLog | None = None
+        self._predictors: dict[tuple[str, str], Predictor] = {}
 
     @property
     def catalogue(self) -> Catalogue:
@@ -46,14 +57,35 @@ class TrainedModel:
         """The module that answers in process, and that `export` writes, with exact retrieval."""
         return self._predictor("exact")
 
-    def _predictor(self, retrieval: str) -> Predictor:
-        run = self._trained()
-        if retrieval not in self._predictors:
+    def _predictor(self, retrieval: str, rules: AnswerRules | None = None) -> Predictor:
+        """What answers, made when first asked for."""
+        run, rules = self._trained(), rules or AnswerRules()
+        key = retrieval, json.dumps(rules.told)
+        if key not in self._predictors:
             assert self.model is not None
-            self._predictors[retrieval] = Predictor(
-                self.model, run.catalogue, run.user_features, retrieval=retrieval
+            if len(self._predictors) == _MOST_PREDICTORS:
+                self._predictors.pop(next(iter(self._predictors)))
+            self._predictors[key] = Predictor(
+                self.model,
+                run.catalogue,
+                run.user_features,
+                retrieval=retrieval,
+                rules=rules,
+                ages=self._ages() if rules.reads_ages else None,
             )
-        return self._predictors[retrieval]
+        return self._predictors[key]
+
+    def _ages(self) -> npt.NDArray[np.float32]:
+        """How old items are, read off the events that the run was trained on."""
+        run = self._trained()
+        read = run.division(self._log()).training(run.config.training)
+        return item_ages(read.log, read.users, run.catalogue)
+
+    def _log(self) -> EventLog:
+        """The event log that the run was trained on, opened when first asked for."""
+        if self.log is None:
+            self.log = self._trained().open_log()
+        return self.log
 
     def recommend(
         self,
@@ -74,6 +106,12 @@ class TrainedModel:
         exploration: float = 0.0,
         seed: int = 0,
         cold_items: TableSource | None = None,
+        filter: str | None = None,
+        filter_values: FilterValues | None = None,
+        promotion: str | None = None,
+        percent_promoted_items: int = 0,
+        ranking_influence: Mapping[str, float] | None = None,
+        exploration_item_age_cut_off: float | None = None,
     ) -> pl.DataFrame:
         """The k best items for each history.
 
@@ -100,11 +138,19 @@ class TrainedModel:
           seed: of that noise; another one explores other items.
           cold_items: a table of items in no catalogue, with their ids and the model's item
             features, that compete with all others by their features alone.
+          filter: an expression in Amazon Personalize's words, see `tfhrnn.filter_grammar`.
+          filter_values: of its parameters, by name: one value or several.
+          promotion: an expression likewise, whose items get a share of the k places.
+          percent_promoted_items: that share; see `tfhrnn.predicting.promoting`.
+          ranking_influence: 0 to 1 of "POPULARITY" and "FRESHNESS"; see
+            `tfhrnn.answer_rules.AnswerRules`.
+          exploration_item_age_cut_off: most days of age of an item that explores; None for all.
 
         Returns:
           A row an answer: `user`, `rank` (from 1), `item`, `title`, `log_probability` over the
-          whole catalogue and the cold items, `cold` where there are some, `feedback` where it was
-          reranked, and `level`, of the gap (the start level where there is no history).
+          whole catalogue and the cold items, `cold` where there are some, `promoted` where a
+          promotion was asked for, `feedback` where it was reranked, and `level`, of the gap (the
+          start level where there is no history).
 
         Raises:
           ConfigError: both query_time and gap, a k below 1, a time that can't be, a user feature,
@@ -113,7 +159,15 @@ class TrainedModel:
         """
         if rerank is not None and rerank < k:
             raise ConfigError(f"rerank: got {rerank}, expected k = {k} or more")
-        run, predictor = self._trained(), self._predictor(retrieval)
+        if rerank is not None and promotion is not None:
+            raise ConfigError("rerank: got a promotion too, whose places it would undo")
+        rules = AnswerRules(
+            {} if filter is None else {FILTER: filter},
+            ranking_influence or {},
+            exploration_item_age_cut_off,
+            {} if promotion is None else {PROMOTION: promotion},
+        )
+        run, predictor = self._trained(), self._predictor(retrieval, rules)
         new, titles = new_items(cold_items, predictor.item_specs)
         options = AnswerOptions(
             k=k if rerank is None else rerank,
@@ -123,6 +177,10 @@ class TrainedModel:
             exploration=exploration,
             seed=seed,
             cold_items=new,
+            filter="" if filter is None else FILTER,
+            filter_values=filter_values or {},
+            promotion="" if promotion is None else PROMOTION,
+            percent_promoted_items=percent_promoted_items,
         )
         if rerank is not None and not predictor.rates:
             raise ConfigError(
@@ -145,6 +203,8 @@ class TrainedModel:
         columns = {"item": texts(found["items"]), "log_probability": found["log_probabilities"]}
         if new is not None:
             columns["cold"] = found["cold"]
+        if promotion is not None:
+            columns["promoted"] = found["promoted"]
         if rerank is not None:
             _, predicted = predictor.rank(
                 asked.histories, columns["item"], query_time=asked.query_time
@@ -152,6 +212,100 @@ class TrainedModel:
             sorted_ = best_first({**columns, "feedback": predicted}, "feedback")
             columns = {name: values[:, :k] for name, values in sorted_.items()}
         return answers_table(run.catalogue, asked, columns, titles)
+
+    def recommend_all(
+        self,
+        out: str | Path,
+        *,
+        users: Sequence[str] | None = None,
+        data: str | Path | EventLog | None = None,
+        k: int = 25,
+        query_time: int | None = None,
+        gap: int | None = None,
+        exclude_seen: bool = False,
+        retrieval: RetrievalName = "exact",
+        allow: Sequence[str] | None = None,
+        deny: Sequence[str] = (),
+        exploration: float = 0.0,
+        seed: int = 0,
+        cold_items: TableSource | None = None,
+        filter: str | None = None,
+        filter_values: FilterValues | None = None,
+        promotion: str | None = None,
+        percent_promoted_items: int = 0,
+        ranking_influence: Mapping[str, float] | None = None,
+        exploration_item_age_cut_off: float | None = None,
+        told: Callable[[int, int], None] = lambda done, users: None,
+    ) -> Written:
+        """The k best items for each of many users, written as Parquet, a row a user.
+
+        A call that is stopped leaves nothing under the file's name; the same call again goes on.
+
+        Args:
+          out: the file; its columns are those of `tfhrnn.all_users.recommend_all`.
+          users: ids; all users of the event log if left out. One without events is answered as a
+            new user, of unknown features.
+          data: an event log that histories are read from, which may hold newer events; the one
+            trained on if left out.
+          k: items a user; at most the catalogue.
+          query_time: Unix seconds at which all answers are wanted.
+          gap: seconds after each user's last event instead; 0 if both are left out.
+          exclude_seen: as in `recommend`.
+          retrieval: as in `recommend`.
+          allow: as in `recommend`.
+          deny: as in `recommend`.
+          exploration: as in `recommend`.
+          seed: of that noise; each user has a seed of its own, made of this and the id.
+          cold_items: as in `recommend`.
+          filter: as in `recommend`.
+          filter_values: as in `recommend`.
+          promotion: as in `recommend`.
+          percent_promoted_items: as in `recommend`.
+          ranking_influence: as in `recommend`.
+          exploration_item_age_cut_off: as in `recommend`.
+          told: hears how many of how many users are answered.
+
+        Returns:
+          What was written.
+
+        Raises:
+          ConfigError: as in `recommend`.
+          RunError: the event log is missing, or the file cannot be written.
+        """
+        rules = AnswerRules(
+            {} if filter is None else {FILTER: filter},
+            ranking_influence or {},
+            exploration_item_age_cut_off,
+            {} if promotion is None else {PROMOTION: promotion},
+        )
+        run, predictor = self._trained(), self._predictor(retrieval, rules)
+        if not isinstance(data, EventLog):
+            data = self._log() if data is None else EventLog.open(data)
+        new, _ = new_items(cold_items, predictor.item_specs)
+        options = AnswerOptions(
+            k=k,
+            exclude_seen=exclude_seen,
+            allow=allow,
+            deny=deny,
+            exploration=exploration,
+            seed=seed,
+            cold_items=new,
+            filter="" if filter is None else FILTER,
+            filter_values=filter_values or {},
+            promotion="" if promotion is None else PROMOTION,
+            percent_promoted_items=percent_promoted_items,
+        )
+        return recommend_all(
+            predictor,
+            run.facts,
+            data,
+            out,
+            users=users,
+            options=options,
+            query_time=query_time,
+            gap=gap,
+            told=told,
+        )
 
     def similar(self, items: Sequence[str], *, k: int = 10) -> pl.DataFrame:
         """The items most similar to each of some, by the cosine of the decoder's rows.

@@ -16,11 +16,13 @@ class Recommendation:
       items: ids.
       log_probabilities: of each, over the whole catalogue and the cold items asked about.
       cold: whether each is one of those cold items.
+      promoted: whether each is of the promotion that was asked for; none of a model without.
     """
 
     items: tuple[str, ...]
     log_probabilities: tuple[float, ...]
     cold: tuple[bool, ...]
+    promoted: tuple[bool, ...] = ()
 
 
 @dataclass(frozen=True)

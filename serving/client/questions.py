@@ -26,6 +26,7 @@ from serving.client.values import (
     Value,
     event_inputs,
     feature_inputs,
+    filter_values,
     id_list,
     item_count,
     state_input,
@@ -95,6 +96,10 @@ class _Wanted(Question[Recommendation]):
     exploration: float = 0.0
     seed: int = 0
     cold_items: Mapping[str, Mapping[str, Value]] = field(default_factory=dict)
+    filter: str = ""
+    filter_values: Mapping[str, Value | Sequence[Value]] = field(default_factory=dict)
+    promotion: str = ""
+    percent_promoted_items: int = 0
 
     def _wanted_inputs(self) -> dict[str, Any]:
         if self.allow is not None and not self.allow:
@@ -114,6 +119,18 @@ class _Wanted(Question[Recommendation]):
             for name in {name: None for told in self.cold_items.values() for name in told}:
                 values = [told.get(name) for told in self.cold_items.values()]
                 found[f"cold_item_{name}"] = values
+        if bool(self.promotion) != bool(self.percent_promoted_items):
+            raise ValueError(
+                f"promotion: got {self.promotion!r} with percent_promoted_items "
+                f"{self.percent_promoted_items}, expected both or neither"
+            )
+        if self.promotion:
+            found["promotion"] = self.promotion
+            found["percent_promoted_items"] = self.percent_promoted_items
+        if self.filter:
+            found["filter"] = self.filter
+        if self.filter_values:
+            found["filter_values"] = filter_values(self.filter_values)
         return found
 
     def answer(self, row: Row) -> Recommendation:
@@ -123,6 +140,7 @@ class _Wanted(Question[Recommendation]):
             tuple(row["items"][:count]),
             tuple(row["log_probabilities"][:count]),
             tuple(row["cold"][:count]),
+            tuple(row["promoted"][:count]) if "promoted" in row else (),
         )
 
 
@@ -146,6 +164,10 @@ class Recommend(_Wanted, _OfHistory):
         items are chosen; 1 draws from the model's distribution.
       seed: of that noise; another one explores other items.
       cold_items: items in no catalogue that compete too: raw features by name for each id.
+      filter: the name of one of the filters that the model was exported with.
+      filter_values: of the parameters of filter and promotion, by name: one value or several.
+      promotion: the name of one of the promotions that the model was exported with.
+      percent_promoted_items: 0 to 100, of the k places for its items.
 
     Returns:
       A `Recommendation`.
@@ -172,6 +194,10 @@ class RecommendFromState(_Wanted, _OfState):
       exploration: as in `recommend`.
       seed: as in `recommend`.
       cold_items: as in `recommend`.
+      filter: as in `recommend`.
+      filter_values: as in `recommend`.
+      promotion: as in `recommend`.
+      percent_promoted_items: as in `recommend`.
 
     Returns:
       A `Recommendation`.

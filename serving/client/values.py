@@ -91,3 +91,18 @@ def state_input(state: bytes) -> dict[str, Any]:
 def feature_inputs(prefix: str, values: Mapping[str, Value]) -> dict[str, Any]:
     """Raw features under the names of their inputs."""
     return {f"{prefix}{name}": value for name, value in values.items()}
+
+
+def filter_values(values: Mapping[str, Value | Sequence[Value]]) -> list[str]:
+    """Values of filters' parameters, "NAME=value" each.
+
+    >>> filter_values({"GENRE": ["Drama", "Comedy"], "YEAR": 1990})
+    ['GENRE=Drama', 'GENRE=Comedy', 'YEAR=1990']
+    """
+    found = []
+    for name, given in values.items():
+        for value in given if isinstance(given, (list, tuple, set)) else [given]:
+            if value is None:
+                raise ValueError(f"filter_values: got None for {name}, expected a text or a number")
+            found.append(f"{name}={str(value).lower() if isinstance(value, bool) else value}")
+    return found

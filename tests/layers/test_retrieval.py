@@ -132,6 +132,32 @@ def test_a_restricted_row_is_answered_from_its_whole_list(way: str) -> None:
     np.testing.assert_array_equal(found.columns[2], free.columns[2])
 
 
+@pytest.mark.parametrize("way", ["exact", "streaming", "clustered"])
+def test_a_narrowed_row_is_answered_from_the_whole_catalogue(way: str) -> None:
+    """Even where clusters are probed: what a filter leaves may lie in none of them."""
+    retrieval, hidden, marks, log_p = make(way, "item", 4)
+    if retrieval.index is not None:
+        retrieval.index.probes = 1
+    worst = np.argsort(log_p, axis=1)[:, :5]
+    open_ = np.any(worst[:, :, None] == np.arange(ITEMS), axis=1)
+    open_[2] = True
+    free = retrieval.top_k(hidden, 7, marks)
+    found = retrieval.top_k(hidden, 7, marks._replace(open=tf.constant(open_)))
+    np.testing.assert_array_equal(found.log_normalizer, free.log_normalizer)
+    for row in (0, 1, 3):
+        assert found.columns[row].numpy().tolist() == [*worst[row, ::-1], -1, -1]
+        scores = found.scores[row, :5] - found.scores[row, 0]
+        wanted = log_p[row, worst[row, ::-1]]
+        np.testing.assert_allclose(scores, wanted - wanted[0], atol=1e-5)
+    np.testing.assert_array_equal(found.columns[2], free.columns[2])
+    both = marks._replace(
+        open=tf.constant(open_),
+        allowed=tf.constant(worst[:, :2], tf.int32),
+        restricted=tf.constant([True] * BATCH),
+    )
+    assert retrieval.top_k(hidden, 3, both).columns[0].numpy().tolist() == [*worst[0, 1::-1], -1]
+
+
 @pytest.mark.parametrize("way", ["scan", "steaming"])
 def test_another_name_is_refused(way: str) -> None:
     given = (tf.Variable(tf.zeros(shape)) for shape in ((3, 2), (3,)))

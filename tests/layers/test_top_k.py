@@ -43,6 +43,8 @@ def whole_numbers(items: int, batch: int, seed: int) -> World:
             excluded=tf.constant(lists[1], tf.int32),
             allowed=tf.constant(lists[2], tf.int32),
             restricted=tf.constant(rng.integers(0, 3, batch) == 0),
+            open=tf.constant(rng.integers(0, 5, (batch, items)) > 0),
+            influence=tf.constant(rng.integers(-2, 3, items), tf.float32) if seed % 2 else None,
         ),
     }
 
@@ -71,8 +73,11 @@ def by_sorting(world: World, k: int) -> tuple[Any, Any, Any]:
     scores = scores + marks.seen_bias * seen
     highest = scores.max(axis=1)
     normalizer = highest + np.log(np.exp(scores - highest[:, None]).sum(axis=1))
+    if marks.open is not None:
+        excluded |= ~np.asarray(marks.open)
     scores = np.where(excluded, -np.inf, scores)
-    order = np.stack([np.lexsort((np.arange(items), -row)) for row in scores])[:, :k]
+    choice = scores + (0.0 if marks.influence is None else np.asarray(marks.influence))
+    order = np.stack([np.lexsort((np.arange(items), -row)) for row in choice])[:, :k]
     best = np.take_along_axis(scores, order, axis=1)
     return best, np.where(np.isneginf(best), -1, order), normalizer
 

@@ -27,9 +27,14 @@ class Marks(NamedTuple):
       excluded: columns not to be answered; None for none.
       allowed: the only columns to be answered in rows that are `restricted`; None for all.
       restricted: `[batch]` bool; with `allowed` only.
+      open: `[batch, items of the catalogue]` bool, which may be answered; None for all.
       exploration: `[batch]` float32, what Gumbel noise is multiplied by before it is added to the
         scores that choose answers; None for none.
       seed: `[batch]` int64, of that noise; with `exploration` only.
+      explored: `[items of the catalogue]` float32, 1 for items that noise is added to, 0 for
+        others; None for all.
+      influence: `[items of the catalogue]` float32, added to the scores that choose answers too;
+        None for nothing.
     """
 
     seen: tf.Tensor | None = None
@@ -37,8 +42,11 @@ class Marks(NamedTuple):
     excluded: tf.Tensor | None = None
     allowed: tf.Tensor | None = None
     restricted: tf.Tensor | None = None
+    open: tf.Tensor | None = None
     exploration: tf.Tensor | None = None
     seed: tf.Tensor | None = None
+    explored: tf.Tensor | None = None
+    influence: tf.Tensor | None = None
 
 
 class Part(NamedTuple):
@@ -49,11 +57,13 @@ class Part(NamedTuple):
       among: which of its items belong to a list of columns: from `[batch, n]` to bool
         `[batch, items]`.
       theirs: from numbers of all items, `[items of the catalogue]`, those of its own.
+      own: from `[batch, items of the catalogue]` to `[batch, items]`, likewise.
     """
 
     columns: tf.Tensor
     among: Callable[[tf.Tensor], tf.Tensor]
     theirs: Callable[[tf.Tensor], tf.Tensor]
+    own: Callable[[tf.Tensor], tf.Tensor]
 
 
 def stretch(first: int | tf.Tensor, size: int | tf.Tensor, items: int | tf.Tensor) -> Part:
@@ -63,6 +73,7 @@ def stretch(first: int | tf.Tensor, size: int | tf.Tensor, items: int | tf.Tenso
         first + tf.range(size),
         lambda lists: among(lists, first, size),
         (lambda x: x) if whole else (lambda x: tf.slice(x, [first], [size])),
+        (lambda x: x) if whole else (lambda x: tf.slice(x, [0, first], [-1, size])),
     )
 
 
@@ -90,7 +101,7 @@ def marked(scores: tf.Tensor, marks: Marks | None, part: Part) -> tf.Tensor:
 
 
 def candidates(scores: tf.Tensor, marks: Marks | None, part: Part) -> tf.Tensor:
-    """What answers are chosen by: `marked` scores, −inf for what is not to be answered, noise."""
+    """What answers are chosen by: `marked` scores, `added`, −inf for what may not be answered."""
     if marks is None:
         return scores
     if marks.excluded is not None:
@@ -99,7 +110,30 @@ def candidates(scores: tf.Tensor, marks: Marks | None, part: Part) -> tf.Tensor:
         assert marks.restricted is not None
         open_ = part.among(marks.allowed) | ~marks.restricted[:, tf.newaxis]
         scores = tf.where(open_, scores, -np.inf)
-    return scores + noise(marks, part.columns)
+    if marks.open is not None:
+        scores = tf.where(part.own(marks.open), scores, -np.inf)
+    return scores + added(marks, part.columns)
+
+
+def added(marks: Marks | None, columns: tf.Tensor) -> tf.Tensor | float:
+    """What is added to items' scores before answers are chosen: noise and influence.
+
+    Args:
+      marks: what there is of both.
+      columns: `[items]` or `[batch, items]` int32; what negative ones get does not matter.
+
+    Returns:
+      `[batch, items]` or `[items]` float32, or 0 where nothing is added.
+    """
+    found = noise(marks, columns)
+    if marks is None:
+        return found
+    place = tf.maximum(columns, 0)
+    if marks.explored is not None:
+        found = found * tf.gather(marks.explored, place)
+    if marks.influence is not None:
+        found = found + tf.gather(marks.influence, place)
+    return found
 
 
 def noise(marks: Marks | None, keys: tf.Tensor) -> tf.Tensor | float:

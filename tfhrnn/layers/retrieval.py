@@ -12,7 +12,7 @@ import numpy as np
 import tensorflow as tf
 
 from tfhrnn.errors import ConfigError
-from tfhrnn.layers.marks import Marks, noise
+from tfhrnn.layers.marks import Marks, added
 from tfhrnn.layers.top_k import ClusteredIndex, TopK, exact_top_k, streaming_top_k
 
 _CHUNK = 8192  # items scored at once
@@ -53,7 +53,8 @@ class Retrieval(tf.Module):
         "clustered" scores the items of the clusters that promise most: it may miss some, may answer
         fewer than k, and its log-probabilities rest on an estimate of the normaliser, most often
         too low, so that they are too high by one amount a row. Rows restricted to a list are
-        chosen from the whole list under every name.
+        chosen from the whole list under every name, and rows that are not open to every item from
+        the whole catalogue.
       weights: `[items, units]` float32, kept as it is (a variable stays one).
       bias: `[items]` float32, likewise.
 
@@ -84,7 +85,10 @@ class Retrieval(tf.Module):
         """
         if self.index is None:
             return self._whole(hidden, k, marks)
-        found = self.index.top_k(hidden, k, marks=marks._replace(allowed=None, restricted=None))
+        plain = marks._replace(allowed=None, restricted=None)
+        found = self.index.top_k(hidden, k, marks=plain)
+        if marks.open is not None:
+            found = self._opened(found, hidden, k, plain)
         if marks.allowed is None:
             return found
         assert marks.restricted is not None
@@ -129,17 +133,35 @@ class Retrieval(tf.Module):
         known = (columns >= 0) & ~repeated
         if marks.excluded is not None:
             known &= ~_listed_in(columns, marks.excluded)
+        if marks.open is not None:
+            known &= tf.gather(marks.open, tf.maximum(columns, 0), batch_dims=1)
         scores = self._scores(hidden, tf.maximum(columns, 0), marks)
-        added = noise(marks, columns)
+        more = added(marks, columns)
         count = tf.minimum(k, tf.shape(columns)[1])
-        best, order = tf.math.top_k(tf.where(known, scores + added, -np.inf), count)
-        more = [[0, 0], [0, k - count]]
+        best, order = tf.math.top_k(tf.where(known, scores + more, -np.inf), count)
+        blank = [[0, 0], [0, k - count]]
         columns = tf.where(best > -np.inf, tf.gather(columns, order, batch_dims=1), -1)
-        scores = best - noise(marks, columns)
+        scores = best - added(marks, columns)
         return (
-            tf.pad(scores, more, constant_values=-np.inf),
-            tf.pad(columns, more, constant_values=-1),
+            tf.pad(scores, blank, constant_values=-np.inf),
+            tf.pad(columns, blank, constant_values=-1),
         )
+
+    def _opened(self, found: TopK, hidden: tf.Tensor, k: int | tf.Tensor, marks: Marks) -> TopK:
+        """Rows that a filter narrows, chosen anew: their best clusters may hold nothing of it."""
+        narrowed = ~tf.reduce_all(marks.open, axis=1)
+
+        def chosen() -> tuple[tf.Tensor, tf.Tensor]:
+            whole = self._whole(hidden, k, marks)
+            mine = narrowed[:, tf.newaxis]
+            return (
+                tf.where(mine, whole.scores, found.scores),
+                tf.where(mine, whole.columns, found.columns),
+            )
+
+        anything = tf.reduce_any(narrowed)
+        scores, columns = tf.cond(anything, chosen, lambda: (found.scores, found.columns))
+        return found._replace(scores=scores, columns=columns)
 
     def _whole(self, hidden: tf.Tensor, k: int | tf.Tensor, marks: Marks) -> TopK:
         if self.way == "exact":

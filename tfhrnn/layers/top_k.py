@@ -20,7 +20,7 @@ import numpy.typing as npt
 import tensorflow as tf
 
 from tfhrnn.layers.clusters import cluster_tables
-from tfhrnn.layers.marks import Marks, Part, among, candidates, marked, noise, stretch
+from tfhrnn.layers.marks import Marks, Part, added, among, candidates, marked, stretch
 
 # A product with a single column is added up in another order than one with several.
 _LEAST_CHUNK = 16
@@ -30,8 +30,8 @@ class TopK(NamedTuple):
     """The best items of each row, best first.
 
     Attributes:
-      scores: `[batch, min(k, items)]` float32, without the noise of an exploration, by which they
-        were chosen and sorted; −inf where a row has no more candidates.
+      scores: `[batch, min(k, items)]` float32, without noise and influence, by which they were
+        chosen and sorted too; −inf where a row has no more candidates.
       columns: `[batch, min(k, items)]` int32 columns of the item matrix, −1 where there are no
         more.
       log_normalizer: `[batch]` float32, log Σ_j exp(score_j).
@@ -249,6 +249,7 @@ class ClusteredIndex(tf.Module):
             columns,
             lambda lists: tf.gather(among(lists, 0, self.num_items), place, batch_dims=1),
             lambda x: tf.gather(x, place),
+            lambda x: tf.gather(x, place, batch_dims=1),
         )
         scores = marked(scores, marks, part)
         choice = candidates(scores, marks, part)
@@ -325,6 +326,6 @@ def _score_then_column(scores: tf.Tensor, columns: tf.Tensor) -> tf.Tensor:
 def _answer(
     best: tf.Tensor, columns: tf.Tensor, normalizer: tf.Tensor, marks: Marks | None
 ) -> TopK:
-    """Takes the noise off what it has chosen; what is no candidate loses its column."""
+    """Takes off what was added to choose by; what is no candidate loses its column."""
     columns = tf.where(best > -np.inf, columns, -1)
-    return TopK(best - noise(marks, columns), columns, normalizer)
+    return TopK(best - added(marks, columns), columns, normalizer)

@@ -25,11 +25,13 @@ class Reading(NamedTuple):
       hidden: `[batch, units]` float32.
       seen: `[batch, n]` int32 columns of the last distinct items, −1 where there are no more.
       seen_bias: β: a scalar, `[items]`, or `[batch, 1]`.
+      user: `[batch, width]` float32, encoded user features.
     """
 
     hidden: tf.Tensor
     seen: tf.Tensor
     seen_bias: tf.Tensor
+    user: tf.Tensor
 
 
 class UserReader(tf.Module):
@@ -88,7 +90,7 @@ class UserReader(tf.Module):
         given = tf.sequence_mask(count, tf.shape(events.item)[1])
         seen = seen_columns(tf.where(given, events.item - FIRST_ITEM, -1), self.seen_items)
         level = tf.gather(steps.level, count, batch_dims=1)
-        return self._reading(hidden, seen, level)
+        return self._reading(hidden, seen, level, user)
 
     def state(self, state: UserState, query_time: tf.Tensor) -> Reading:
         """Reads states: one step each, whatever came before.
@@ -100,7 +102,7 @@ class UserReader(tf.Module):
         nothing = Events.none(tf.shape(query_time)[0])
         steps = self._steps(state, nothing, query_time[:, tf.newaxis], state.first_item)
         y, _ = self._encode(self._after_flush(steps), state.tower)
-        return self._reading(y[:, 0], state.seen, steps.level[:, 0])
+        return self._reading(y[:, 0], state.seen, steps.level[:, 0], state.user)
 
     def updated(self, state: UserState, events: Events, count: tf.Tensor) -> UserState:
         """States after further events.
@@ -187,11 +189,13 @@ class UserReader(tf.Module):
             part.set_shape(one.shape)
         return tf.cast(y, tf.float32), after
 
-    def _reading(self, hidden: tf.Tensor, seen: tf.Tensor, level: tf.Tensor) -> Reading:
+    def _reading(
+        self, hidden: tf.Tensor, seen: tf.Tensor, level: tf.Tensor, user: tf.Tensor
+    ) -> Reading:
         seen_bias = tf.convert_to_tensor(self.seen_bias)
         if self.seen_bias_is_of_levels:
             seen_bias = tf.gather(seen_bias, level)[:, tf.newaxis]
-        return Reading(hidden, seen, seen_bias)
+        return Reading(hidden, seen, seen_bias, user)
 
 
 def _chosen(active: tf.Tensor, new: UserState, old: UserState) -> list[tf.Tensor]:

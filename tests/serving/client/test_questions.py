@@ -39,6 +39,20 @@ def test_a_question_names_what_is_known_and_nothing_else() -> None:
     assert SimilarItems("a", k=2**40).inputs() == {"items": "a", "k": 2**31 - 1}
 
 
+def test_filters_and_promotions_are_named_where_they_are_asked_for() -> None:
+    found = Recommend(
+        [],
+        [],
+        query_time=0,
+        filter="f",
+        filter_values={"GENRE": ["Drama", "a=b"], "YEAR": 1990},
+        promotion="p",
+        percent_promoted_items=20,
+    ).inputs()
+    assert (found["filter"], found["promotion"], found["percent_promoted_items"]) == ("f", "p", 20)
+    assert found["filter_values"] == ["GENRE=Drama", "GENRE=a=b", "YEAR=1990"]
+
+
 def test_cold_items_have_every_feature_that_any_has() -> None:
     cold: dict[str, dict[str, Any]] = {"n": {"genres": "Drama"}, "m": {"year": 1999}}
     found = Recommend([], [], query_time=0, cold_items=cold).inputs()
@@ -48,6 +62,8 @@ def test_cold_items_have_every_feature_that_any_has() -> None:
 
 
 REFUSED: list[tuple[dict[str, Any], str]] = [
+    ({"promotion": "p"}, "promotion: got 'p' with percent_promoted_items 0, expected both"),
+    ({"filter_values": {"A": ["x", None]}}, "filter_values: got None for A, expected a text"),
     ({"history": "ab"}, "history: got 'ab', expected a list of ids"),
     ({"history": ["a", ""]}, "history: got '', expected ids"),
     ({"history": ["a", 3]}, "history: got 3, expected ids"),
