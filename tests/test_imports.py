@@ -27,7 +27,10 @@ STAGES = (
     ("trained_model",),
     ("recommender", "baselines"),
     ("quickstart", "experiments", "choices"),
-    ("arguments", "asking", "comparison_commands", "commands", "cli", "__main__"),
+    (
+        *("arguments", "asking", "comparison_commands", "data_arguments", "data_commands"),
+        *("commands", "cli", "__main__"),
+    ),
 )
 STAGE = {name: stage for stage, names in enumerate(STAGES) for name in names}
 SIBLINGS = {frozenset(("data", "layers"))}

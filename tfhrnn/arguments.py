@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 import polars as pl
 
+from tfhrnn.data.event_rules import ANY, EventRules
 from tfhrnn.data.split_rule import SplitRule
 from tfhrnn.data.timestamps import iso_seconds
 from tfhrnn.errors import ConfigError
@@ -84,6 +85,36 @@ def unix_seconds(text: str) -> int:
         return int(np.int64(text))
     except (ValueError, OverflowError):
         raise ConfigError(f"--times: got {text!r}, expected Unix seconds") from None
+
+
+def event_rules(arguments: argparse.Namespace) -> EventRules:
+    """What `--event-types`, `--event-weights` and `--event-thresholds` ask for.
+
+    Raises:
+      ConfigError: a value that is no number, or a type given twice.
+    """
+    weights = name_value_pairs(arguments.event_weights, "--event-weights")
+    thresholds = [
+        (kind, value) if equals else (ANY, text)
+        for text in arguments.event_thresholds
+        for kind, equals, value in [text.partition("=")]
+    ]
+    return EventRules(
+        tuple(arguments.event_types or ()),
+        _numbers(weights, "--event-weights"),
+        _numbers(thresholds, "--event-thresholds"),
+    )
+
+
+def _numbers(pairs: list[tuple[str, str]], option: str) -> dict[str, float]:
+    found: dict[str, float] = {}
+    for name, text in pairs:
+        value = number(text, option)
+        if value is None or name in found:
+            expected = "a number" if value is None else f"{name or 'every type'} once"
+            raise ConfigError(f"{option}: got {name}={text}, expected {expected}")
+        found[name] = value
+    return found
 
 
 def split_rule(arguments: argparse.Namespace) -> SplitRule | None:

@@ -62,7 +62,8 @@ def append_events(
 
     An event older than the last one known of its user takes its place by time, after known ones of
     the same second; the report counts such events. A new row identical to an event in front of it
-    is dropped. Event types that the log does not know count as unknown. A row of the item or user
+    is dropped. Rules of events stay those of the log. Event types that the log does not know count
+    as unknown. A row of the item or user
     table replaces the one known; a table that lacks known items or users leaves them as they are.
 
     Args:
@@ -100,6 +101,7 @@ def append_events(
         timestamp_unit=timestamp_unit,
         separator=separator,
         chunk_rows=chunk_rows,
+        rules=log.rules,
     )
     report = reader.report
     _check_roles(log, names, report, required)
@@ -137,6 +139,7 @@ def append_events(
             name=log.name,
             thresholds=log.thresholds,
             report=report,
+            rules=log.rules,
             columns={**report.columns, **known},
         )
     return EventLog.open(out)

@@ -7,6 +7,7 @@ was expected, and how many more rows fail like it.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import NamedTuple
 
@@ -38,10 +39,14 @@ class Problems:
 
     Args:
       source: the file, or what to call a frame that came from memory.
+      locate: from a row of the table to the file and its row there, for tables of several files.
     """
 
-    def __init__(self, source: str | Path) -> None:
+    def __init__(
+        self, source: str | Path, locate: Callable[[int], tuple[str, int]] | None = None
+    ) -> None:
         self.source = source
+        self._locate = locate
         self._found: dict[tuple[str, str], _Problem] = {}
 
     def __bool__(self) -> bool:
@@ -87,11 +92,14 @@ class Problems:
         if not self._found:
             return
         (column, expected), problem = min(self._found.items(), key=lambda pair: pair[1].row)
+        source, row = self.source, problem.row
+        if self._locate is not None:
+            source, row = self._locate(row)
         raise DataError(
-            self.source,
+            source,
             found=problem.found,
             expected=expected,
-            row=problem.row,
+            row=row,
             column=column,
             more=problem.rows - 1,
         )

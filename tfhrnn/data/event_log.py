@@ -23,6 +23,7 @@ from numpy.typing import NDArray
 from tfhrnn.data.catalogue import FIRST_ITEM, Catalogue
 from tfhrnn.data.encoding import ARRAYS, EVENT_TYPE, EncodedEvents, encode_events, fingerprint
 from tfhrnn.data.entities import join_items, join_users
+from tfhrnn.data.event_rules import EventRules
 from tfhrnn.data.features import FeatureSet
 from tfhrnn.data.files import whole_folder, write_parquet
 from tfhrnn.data.sessions import DEFAULT_THRESHOLDS, check_thresholds
@@ -125,6 +126,11 @@ class EventLog:
         return dict(self.meta.get("columns") or self.report.columns)
 
     @property
+    def rules(self) -> EventRules:
+        """Which rows of the tables became events, and what they count, for further tables."""
+        return EventRules.from_json(self.meta.get("event_rules"))
+
+    @property
     def report(self) -> ReadReport:
         """What was read, and what became of it."""
         return ReadReport(**self.meta["report"])
@@ -212,6 +218,7 @@ def write_event_log(
     thresholds: Sequence[int] = DEFAULT_THRESHOLDS,
     keep_duplicates: bool = False,
     chunk_rows: int = CHUNK_ROWS,
+    rules: EventRules | None = None,
 ) -> EventLog:
     """Reads tables and writes an event log.
 
@@ -232,6 +239,7 @@ def write_event_log(
       thresholds: gap thresholds in seconds that go with the data.
       keep_duplicates: whether rows identical in user, item, time, feedback and event type stay.
       chunk_rows: rows held as text at a time.
+      rules: which rows become events, and what they count; all of them if left out.
 
     Returns:
       The log, opened.
@@ -252,6 +260,7 @@ def write_event_log(
             timestamp_unit=timestamp_unit,
             separator=separator,
             chunk_rows=chunk_rows,
+            rules=rules,
         )
     item_table = _table(items, "item_id", item_features, columns)
     user_table = _table(users, "user_id", user_features, columns)
@@ -268,6 +277,7 @@ def write_event_log(
             name=name,
             thresholds=thresholds,
             report=reader.report,
+            rules=reader.rules,
         )
     return EventLog.open(out)
 
@@ -281,6 +291,7 @@ def save_events(
     name: str,
     thresholds: Sequence[int],
     report: ReadReport,
+    rules: EventRules,
     columns: Mapping[str, str] | None = None,
 ) -> None:
     """Writes the files of an event log.
@@ -293,6 +304,7 @@ def save_events(
       name: the data set's.
       thresholds: gap thresholds in seconds.
       report: what was read.
+      rules: that rows became events by, for further tables.
       columns: role → column that a further table is looked for under; by default the report's.
 
     Raises:
@@ -331,6 +343,7 @@ def save_events(
         "event_types": events.event_types,
         "item_features": item_set.to_json() if item_set else None,
         "user_features": user_set.to_json() if user_set else None,
+        "event_rules": rules.to_json() if rules else None,
         "columns": dict(report.columns if columns is None else columns),
         "report": report.to_json(),
         "fingerprint": fingerprint(

@@ -23,6 +23,7 @@ from tfhrnn.data.cells import (
     row_numbers,
 )
 from tfhrnn.data.columns import TableKind, map_columns, plain_name
+from tfhrnn.data.event_rules import EventRules
 from tfhrnn.data.features import FeatureColumn, parse_feature
 from tfhrnn.data.sources import CHUNK_ROWS, Source, TableSource, open_source
 from tfhrnn.data.timestamps import TimestampParser, TimestampUnit
@@ -89,11 +90,14 @@ class InteractionReader:
         *,
         timestamp_unit: TimestampUnit | None,
         chunk_rows: int,
+        rules: EventRules,
     ) -> None:
+        rules.require_columns(source.label, mapping)
+        self.rules = rules
         self._source = source
         self._mapping = {role: mapping[role] for role in CHUNK_SCHEMA if role in mapping}
         self._chunk_rows = chunk_rows
-        self._problems = Problems(source.label)
+        self._problems = Problems(source.label, source.locate)
         self._times = TimestampParser(timestamp_unit, self._problems, mapping["timestamp"])
         used = set(self._mapping.values())
         self.report = ReadReport(
@@ -122,6 +126,7 @@ class InteractionReader:
         report.rows_read = report.rows_kept = 0
         report.dropped.clear()
         columns = list(dict.fromkeys(self._mapping.values()))
+        types: set[str] = set()
         for chunk in self._source.chunks(columns, self._chunk_rows):
             rows = row_numbers(report.rows_read + 1, chunk.height)
             report.rows_read += chunk.height
@@ -130,12 +135,20 @@ class InteractionReader:
                 report.drop("blank line", int(blank.sum()))
                 chunk, rows = chunk.filter(~blank), rows.filter(~blank)
             events = self._read(chunk, rows)
+            if self.rules:
+                types.update(events["event_type"].unique())
+                events, left_out = self.rules.apply(events)
+                for reason, count in left_out.items():
+                    report.drop(reason, count)
             if not self._problems and events.height:
                 report.rows_kept += events.height
                 yield events
         self._problems.raise_first()
+        self.rules.require_types(self._source.label, self._mapping.get("event_type", ""), types)
         if report.rows_kept == 0:
-            raise DataError(self._source.label, found="no rows", expected="interactions")
+            reasons = [f"{rows} with {reason}" for reason, rows in report.dropped.items()]
+            found = f"only rows that are left out: {', '.join(reasons)}" if reasons else "no rows"
+            raise DataError(self._source.label, found=found, expected="interactions")
         report.timestamp_unit, report.unit_inferred = self._times.unit, self._times.inferred
 
     def _read(self, chunk: pl.DataFrame, rows: pl.Series) -> pl.DataFrame:
@@ -176,15 +189,18 @@ def read_interactions(
     timestamp_unit: TimestampUnit | None = None,
     separator: str | None = None,
     chunk_rows: int = CHUNK_ROWS,
+    rules: EventRules | None = None,
 ) -> InteractionReader:
     """Opens a table of interactions for streaming.
 
     Args:
-      source: CSV (.csv, .tsv, .inter, with .gz too) or Parquet file, polars or pandas frame.
+      source: CSV (.csv, .tsv, .inter, with .gz too) or Parquet file, a pattern of such files, a
+        polars or a pandas frame.
       columns: role → column where names are not known ones; see `columns.ALIASES`.
       timestamp_unit: "s", "ms" or "iso"; None infers it.
       separator: of a CSV file; None takes it from the file's name.
       chunk_rows: rows held at a time.
+      rules: which rows become events, and what they count; all of them if left out.
 
     Returns:
       A reader to iterate once.
@@ -195,7 +211,13 @@ def read_interactions(
     """
     opened = open_source(source, separator)
     mapping = map_columns(opened.names, columns=columns, source=opened.label)
-    return InteractionReader(opened, mapping, timestamp_unit=timestamp_unit, chunk_rows=chunk_rows)
+    return InteractionReader(
+        opened,
+        mapping,
+        timestamp_unit=timestamp_unit,
+        chunk_rows=chunk_rows,
+        rules=rules or EventRules(),
+    )
 
 
 @dataclass(frozen=True)
@@ -283,7 +305,7 @@ def read_table(
     cells = pl.concat(chunks).with_row_index("row of the table", offset=1)
     cells = cells.filter(~pl.all_horizontal(pl.col(needed).is_null()))
     row_of = cells["row of the table"]
-    problems = Problems(opened.label)
+    problems = Problems(opened.label, opened.locate)
     ids = read_ids(cells[chosen[id_role]], problems, chosen[id_role], row_of)
     problems.add(
         chosen[id_role],

@@ -1,0 +1,121 @@
+"""What the commands that make, look at and hand on event logs do."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+from rich.table import Table
+
+from tfhrnn.arguments import event_rules, name_value_pairs, optional_path
+from tfhrnn.config import preset
+from tfhrnn.data.event_log import EventLog, read_meta, write_event_log
+from tfhrnn.data.feature_choice import choose_features
+from tfhrnn.data.movielens import load_movielens
+from tfhrnn.data.sessions import (
+    DEFAULT_THRESHOLDS,
+    describe_seconds,
+    gap_quantiles,
+    gaps,
+    level_shares,
+    propose_thresholds,
+)
+from tfhrnn.data.sources import table_name
+from tfhrnn.data.summary import print_summary, summarize
+from tfhrnn.errors import ConfigError
+
+
+def prepare(arguments: argparse.Namespace, console: Console) -> dict[str, Any]:
+    """Encodes tables or a MovieLens data set as an event log."""
+    thresholds: tuple[int, ...] = DEFAULT_THRESHOLDS
+    if arguments.thresholds:
+        thresholds = preset("hrnn", {"thresholds": arguments.thresholds}).model.thresholds
+    rules = event_rules(arguments)
+    replaced = read_meta(Path(arguments.out)) is not None
+    if arguments.movielens:
+        movielens = load_movielens(
+            arguments.movielens,
+            arguments.source,
+            notify=lambda line: console.print(line, highlight=False, soft_wrap=True),
+        )
+        log = movielens.write(arguments.out, thresholds=thresholds, rules=rules)
+    else:
+        columns = dict(name_value_pairs(arguments.map, "--map"))
+        items, users = arguments.items, arguments.users
+        log = write_event_log(
+            Path(arguments.interactions),
+            arguments.out,
+            items=optional_path(items),
+            users=optional_path(users),
+            item_features=features(items, "item_id", arguments.item_features, columns, console),
+            user_features=features(users, "user_id", arguments.user_features, columns, console),
+            columns=columns,
+            timestamp_unit=arguments.timestamp_unit,
+            separator=arguments.separator,
+            name=table_name(arguments.interactions),
+            keep_duplicates=arguments.keep_duplicates,
+            thresholds=thresholds,
+            rules=rules,
+        )
+    summary = summarize(log)
+    print_summary(summary, console)
+    if replaced:
+        console.print("the event log that stood there was replaced", highlight=False)
+    console.print(f"event log: {arguments.out}", highlight=False, soft_wrap=True)
+    return summary
+
+
+def show_thresholds(arguments: argparse.Namespace, console: Console) -> dict[str, Any]:
+    """Proposes thresholds and draws the gaps."""
+    from tfhrnn.data.gap_plot import plot_gap_histogram
+
+    log = EventLog.open(arguments.data)
+    found = gaps(log)
+    proposed = propose_thresholds(found, arguments.levels)
+    plot_gap_histogram(found, proposed, arguments.out, title=log.name)
+    shares = level_shares(found, proposed)
+    table = Table(title=f"{log.name}: {len(found):,} gaps")
+    for column in ("level", "gap from", "share of gaps"):
+        table.add_column(column, justify="right")
+    for level, (start, share) in enumerate(zip((0, *proposed), shares, strict=True)):
+        table.add_row(str(level), describe_seconds(start), f"{share:.1%}")
+    console.print(table)
+    text = ",".join(map(str, proposed))
+    console.print(
+        f"histogram: {arguments.out}\nuse them: --thresholds {text} (prepare)",
+        highlight=False,
+        soft_wrap=True,
+    )
+    return {
+        "thresholds": list(proposed),
+        "level_shares": shares.tolist(),
+        "gap_quantiles": gap_quantiles(found),
+        "histogram": str(arguments.out),
+    }
+
+
+def features(
+    table: str | None,
+    role: str,
+    stated: list[str] | None,
+    columns: dict[str, str],
+    console: Console,
+) -> tuple[str, ...]:
+    """The features that were stated, or those chosen by content, said aloud."""
+    if stated is not None:
+        if table is None:
+            option = "--items" if role == "item_id" else "--users"
+            raise ConfigError(
+                f"got features {', '.join(stated)} without a table, expected {option} too"
+            )
+        return tuple(stated)
+    chosen = choose_features(optional_path(table), role, columns)
+    if chosen:
+        console.print(
+            f"features of {table}, chosen by content: {', '.join(chosen)}",
+            highlight=False,
+            soft_wrap=True,
+        )
+    return chosen
