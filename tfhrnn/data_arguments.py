@@ -72,6 +72,17 @@ def add_data_commands(command: Callable[[str, str, str], argparse.ArgumentParser
         "--out", default="gaps.png", metavar="FILE", help="the histogram (.png, .svg, .pdf)"
     )
 
+    diagnosis = command(
+        "diagnose",
+        "what the data say before a model is chosen, with advice: gaps, sessions, repeats, drift, "
+        "and how fast popularity ages",
+        "diagnose --data data --out report.html --json report.json",
+    )
+    diagnosis.add_argument("--data", required=True, metavar="DIR", help="an event log")
+    diagnosis.add_argument(
+        "--out", default="diagnosis.html", metavar="FILE", help="the page (default diagnosis.html)"
+    )
+
 
 def _rule_arguments(parser: argparse.ArgumentParser) -> None:
     """Which rows become events, by type."""

@@ -11,6 +11,7 @@ from rich.table import Table
 
 from tfhrnn.arguments import event_rules, name_value_pairs, optional_path
 from tfhrnn.config import preset
+from tfhrnn.data.diagnosis import diagnose as diagnosed
 from tfhrnn.data.event_log import EventLog, read_meta, write_event_log
 from tfhrnn.data.feature_choice import choose_features
 from tfhrnn.data.movielens import load_movielens
@@ -25,6 +26,7 @@ from tfhrnn.data.sessions import (
 from tfhrnn.data.sources import table_name
 from tfhrnn.data.summary import print_summary, summarize
 from tfhrnn.errors import ConfigError
+from tfhrnn.evaluation.advice import advise
 
 
 def prepare(arguments: argparse.Namespace, console: Console) -> dict[str, Any]:
@@ -94,6 +96,23 @@ def show_thresholds(arguments: argparse.Namespace, console: Console) -> dict[str
         "gap_quantiles": gap_quantiles(found),
         "histogram": str(arguments.out),
     }
+
+
+def diagnose(arguments: argparse.Namespace, console: Console) -> dict[str, Any]:
+    """Says what the data say, with advice, and writes the page."""
+    from tfhrnn.evaluation.diagnosis_page import write_diagnosis
+
+    out = Path(arguments.out)
+    if out.is_dir():
+        raise ConfigError(f"--out: got the folder {out}, expected a file such as report.html")
+    log = EventLog.open(arguments.data)
+    found = diagnosed(log)
+    advice = advise(found)
+    write_diagnosis(out, found, advice, gaps(log))
+    for piece in advice:
+        console.print(f"{'→' if piece.act else ' '} {piece.topic}: {piece.text}", highlight=False)
+    console.print(f"report: {out}", highlight=False, soft_wrap=True)
+    return {**found, "advice": [piece._asdict() for piece in advice], "report": str(out)}
 
 
 def features(
