@@ -16,6 +16,7 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
+from tfhrnn.data.anonymous import PREFIX, SessionTies
 from tfhrnn.data.catalogue import FIRST_ITEM, Catalogue
 from tfhrnn.data.columns import remembered_columns
 from tfhrnn.data.encoding import EncodedEvents, encode_events
@@ -126,6 +127,7 @@ def append_events(
                 f"{late} new events are older than the last one known of their user; they take "
                 "their place by time"
             )
+        report.notes += _named_since(log, reader.ties)
         item_frame = extend_entities(
             log.catalogue.frame, item_set, events.item_ids, item_table, report
         )
@@ -250,6 +252,17 @@ def _check_roles(
                 f"no column of {report.source} is {role}: it is unknown of the new events, while "
                 f"known ones have it (--map {role}=COLUMN)"
             )
+
+
+def _named_since(log: EventLog, ties: SessionTies) -> list[str]:
+    """A note on sessions that are users of the log and have a user's name in the new table."""
+    named = [s for s in ties.users if log.user_index(PREFIX + s) is not None]
+    if not named:
+        return []
+    return [
+        f"{len(named)} sessions that had no user in the log have one now; their known events stay "
+        f"those of {PREFIX + named[0]!r} and so on (prepare all tables as one to join them)"
+    ]
 
 
 def _known_types(log: EventLog, events: EncodedEvents, report: ReadReport) -> EncodedEvents:

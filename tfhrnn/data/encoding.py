@@ -131,7 +131,7 @@ def encode_events(
                 reader.report.source,
                 found=f"a single {kind}, {table.frame['id'][0]!r}",
                 expected=f"at least 2 {kind}s",
-                column=reader.report.columns[f"{kind}_id"],
+                column=reader.report.columns.get(f"{kind}_id", "session_id"),
             )
     raw = {
         name: np.memmap(scratch / f"{name}.raw", dtype, mode="r")

@@ -14,6 +14,7 @@ from typing import Any, Final
 
 import polars as pl
 
+from tfhrnn.data.anonymous import SessionTies, note_blanks, read_ties
 from tfhrnn.data.cells import (
     Problems,
     check_finite,
@@ -80,7 +81,13 @@ class InteractionReader:
 
     Made by `read_interactions`. Each chunk is a polars frame with the columns of `CHUNK_SCHEMA`:
     feedback is NaN and the event type "" where unknown, weight 1 where the table has none. Bad rows
-    are counted through to the end of the table, then raised.
+    are counted through to the end of the table, then raised. A table with sessions is read twice,
+    since a later row may name an earlier one's user (`tfhrnn.data.anonymous`).
+
+    Attributes:
+      report: what was read.
+      rules: which rows become events.
+      ties: whose rows without a user are, once they were read.
     """
 
     def __init__(
@@ -95,8 +102,11 @@ class InteractionReader:
         rules.require_columns(source.label, mapping)
         self.rules = rules
         self._source = source
-        self._mapping = {role: mapping[role] for role in CHUNK_SCHEMA if role in mapping}
+        self._mapping = {
+            role: mapping[role] for role in (*CHUNK_SCHEMA, "session_id") if role in mapping
+        }
         self._chunk_rows = chunk_rows
+        self.ties = SessionTies({})
         self._problems = Problems(source.label, source.locate)
         self._times = TimestampParser(timestamp_unit, self._problems, mapping["timestamp"])
         used = set(self._mapping.values())
@@ -127,6 +137,8 @@ class InteractionReader:
         report.dropped.clear()
         columns = list(dict.fromkeys(self._mapping.values()))
         types: set[str] = set()
+        if "session_id" in self._mapping:
+            self.ties = read_ties(self._source, self._mapping, self._chunk_rows)
         for chunk in self._source.chunks(columns, self._chunk_rows):
             rows = row_numbers(report.rows_read + 1, chunk.height)
             report.rows_read += chunk.height
@@ -149,6 +161,7 @@ class InteractionReader:
             reasons = [f"{rows} with {reason}" for reason, rows in report.dropped.items()]
             found = f"only rows that are left out: {', '.join(reasons)}" if reasons else "no rows"
             raise DataError(self._source.label, found=found, expected="interactions")
+        report.notes += self.ties.notes()
         report.timestamp_unit, report.unit_inferred = self._times.unit, self._times.inferred
 
     def _read(self, chunk: pl.DataFrame, rows: pl.Series) -> pl.DataFrame:
@@ -156,7 +169,10 @@ class InteractionReader:
         read = {
             role: read_ids(cells[role], self._problems, self._mapping[role], rows)
             for role in ("user_id", "item_id")
+            if role == "item_id" or "session_id" not in cells
         }
+        if "session_id" in cells:
+            read["user_id"] = self._owners(cells, rows)
         read["timestamp"] = self._times.parse(cells["timestamp"], rows)
         for role, absent in (("feedback", float("nan")), ("weight", 1.0)):
             if role in cells:
@@ -169,6 +185,19 @@ class InteractionReader:
         else:
             read["event_type"] = pl.Series([""]).new_from_index(0, chunk.height)
         return pl.DataFrame([read[role].alias(role) for role in CHUNK_SCHEMA])
+
+    def _owners(self, cells: Mapping[str, pl.Series], rows: pl.Series) -> pl.Series:
+        """Whose each row is, by its user or by its session."""
+        labels = {
+            role: read_labels(cells[role], self._problems, self._mapping[role], rows)
+            for role in ("user_id", "session_id")
+            if role in cells
+        }
+        sessions = labels["session_id"]
+        users = labels.get("user_id", pl.Series([""]).new_from_index(0, len(sessions)))
+        owner = self.ties.owners(users, sessions)
+        note_blanks(owner, cells, self._mapping, self._problems, rows)
+        return owner
 
     def _numbers(self, role: str, cells: pl.Series, rows: pl.Series) -> pl.Series:
         column = self._mapping[role]
