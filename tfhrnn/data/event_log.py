@@ -10,7 +10,7 @@ its name only when it is complete.
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -21,6 +21,7 @@ import polars as pl
 from numpy.typing import NDArray
 
 from tfhrnn.data.catalogue import FIRST_ITEM, Catalogue
+from tfhrnn.data.disk_arrays import slices, write_npy
 from tfhrnn.data.encoding import ARRAYS, EVENT_TYPE, EncodedEvents, encode_events, fingerprint
 from tfhrnn.data.entities import join_items, join_users
 from tfhrnn.data.event_rules import EventRules
@@ -317,18 +318,20 @@ def save_events(
         how="left",
         maintain_order="left",
     )
-    rows = place["row"].to_numpy().astype(np.int32)
-    arrays = {
-        "offsets": events.offsets,
-        "item": rows[events.item] + np.int32(FIRST_ITEM),
-        "time": events.time,
-        "feedback": events.feedback,
-        "weight": events.weight,
+    rows = place["row"].to_numpy().astype(np.int32) + np.int32(FIRST_ITEM)
+    size = len(events.time)
+    streams: dict[str, Iterable[NDArray[Any]]] = {
+        "item": (rows[events.item[part]] for part in slices(size)),
+        "time": (events.time[part] for part in slices(size)),
+        "feedback": (events.feedback[part] for part in slices(size)),
+        "weight": (events.weight[part] for part in slices(size)),
     }
     if events.event_types:
-        arrays[EVENT_TYPE] = events.event_type
-    for key, array in arrays.items():
-        np.save(folder / f"{key}.npy", array)
+        streams[EVENT_TYPE] = (events.event_type[part] for part in slices(size))
+    np.save(folder / "offsets.npy", events.offsets)
+    for key, blocks in streams.items():
+        write_npy(folder / f"{key}.npy", getattr(events, key).dtype, size, blocks)
+    arrays = {key: np.load(folder / f"{key}.npy", mmap_mode="r") for key in ("offsets", *streams)}
     write_parquet(user_frame, folder / "users.parquet")
     write_parquet(item_frame, folder / "items.parquet")
     meta = {
@@ -339,7 +342,7 @@ def save_events(
         "users": user_frame.height,
         "items": item_frame.height,
         "events": len(events.time),
-        "has_feedback": bool(np.isfinite(events.feedback).any()),
+        "has_feedback": any(np.isfinite(events.feedback[part]).any() for part in slices(size)),
         "event_types": events.event_types,
         "item_features": item_set.to_json() if item_set else None,
         "user_features": user_set.to_json() if user_set else None,
