@@ -26,7 +26,7 @@ from tfhrnn.data.movielens import NAMES as MOVIELENS
 from tfhrnn.data.movielens import load_movielens, plain_name
 from tfhrnn.data.sessions import gaps
 from tfhrnn.data.summary import summarize
-from tfhrnn.data_commands import diagnose, prepare, show_thresholds
+from tfhrnn.data_commands import diagnose, prepare, show_thresholds, write_examples
 from tfhrnn.errors import ConfigError, RunError
 from tfhrnn.evaluation.detail_tables import print_details
 from tfhrnn.evaluation.result_table import print_experiment, print_result
@@ -34,7 +34,8 @@ from tfhrnn.personalize import own_names
 from tfhrnn.run_folder import RunFolder
 from tfhrnn.startup import start_tensorflow
 
-_prepare, _propose_thresholds, _diagnose = prepare, show_thresholds, diagnose
+_prepare, _propose_thresholds = prepare, show_thresholds
+_diagnose, _export_examples = diagnose, write_examples
 _recommend, _rank, _similar, _compare = recommend, rank, similar, compare
 _WATCHED = {"perplexity": "perplexity", "ndcg": "NDCG@10", "rmse": "RMSE"}
 

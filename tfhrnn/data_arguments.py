@@ -33,6 +33,11 @@ def add_data_commands(command: Callable[[str, str, str], argparse.ArgumentParser
         help="ml-100k, ml-1m, ml-20m, ml-25m, ml-latest-small, or as TensorFlow Datasets has it, "
         "movielens/100k-ratings, instead of a table",
     )
+    source.add_argument(
+        "--examples",
+        metavar="DIR",
+        help="TFRecord files of tf.train.Example, as export-examples writes them, or a pattern",
+    )
     prepare.add_argument("--source", default="auto", help="where --movielens comes from")
     prepare.add_argument("--items", metavar="FILE", help="item table")
     prepare.add_argument("--users", metavar="FILE", help="user table")
@@ -81,6 +86,18 @@ def add_data_commands(command: Callable[[str, str, str], argparse.ArgumentParser
     diagnosis.add_argument("--data", required=True, metavar="DIR", help="an event log")
     diagnosis.add_argument(
         "--out", default="diagnosis.html", metavar="FILE", help="the page (default diagnosis.html)"
+    )
+
+    examples = command(
+        "export-examples",
+        "write an event log as TFRecord files of tf.train.Example, to train elsewhere; "
+        "prepare --examples reads them back",
+        "export-examples --data data --out examples",
+    )
+    examples.add_argument("--data", required=True, metavar="DIR", help="an event log")
+    examples.add_argument("--out", required=True, metavar="DIR", help="the files' folder")
+    examples.add_argument(
+        "--files", type=int, metavar="N", help="of events (default: one for 2 million events)"
     )
 
 

@@ -13,6 +13,7 @@ from tfhrnn.arguments import event_rules, name_value_pairs, optional_path
 from tfhrnn.config import preset
 from tfhrnn.data.diagnosis import diagnose as diagnosed
 from tfhrnn.data.event_log import EventLog, read_meta, write_event_log
+from tfhrnn.data.event_rules import EventRules
 from tfhrnn.data.feature_choice import choose_features
 from tfhrnn.data.movielens import load_movielens
 from tfhrnn.data.sessions import (
@@ -23,10 +24,12 @@ from tfhrnn.data.sessions import (
     level_shares,
     propose_thresholds,
 )
-from tfhrnn.data.sources import table_name
+from tfhrnn.data.sources import TableSource, table_name
 from tfhrnn.data.summary import print_summary, summarize
 from tfhrnn.errors import ConfigError
 from tfhrnn.evaluation.advice import advise
+from tfhrnn.examples.schema import SCHEMA, Schema
+from tfhrnn.startup import start_tensorflow
 
 
 def prepare(arguments: argparse.Namespace, console: Console) -> dict[str, Any]:
@@ -44,29 +47,60 @@ def prepare(arguments: argparse.Namespace, console: Console) -> dict[str, Any]:
         )
         log = movielens.write(arguments.out, thresholds=thresholds, rules=rules)
     else:
-        columns = dict(name_value_pairs(arguments.map, "--map"))
-        items, users = arguments.items, arguments.users
-        log = write_event_log(
-            Path(arguments.interactions),
-            arguments.out,
-            items=optional_path(items),
-            users=optional_path(users),
-            item_features=features(items, "item_id", arguments.item_features, columns, console),
-            user_features=features(users, "user_id", arguments.user_features, columns, console),
-            columns=columns,
-            timestamp_unit=arguments.timestamp_unit,
-            separator=arguments.separator,
-            name=table_name(arguments.interactions),
-            keep_duplicates=arguments.keep_duplicates,
-            thresholds=thresholds,
-            rules=rules,
-        )
+        log = _prepare_table(arguments, thresholds, rules, console)
     summary = summarize(log)
     print_summary(summary, console)
     if replaced:
         console.print("the event log that stood there was replaced", highlight=False)
     console.print(f"event log: {arguments.out}", highlight=False, soft_wrap=True)
     return summary
+
+
+def _prepare_table(
+    arguments: argparse.Namespace,
+    thresholds: tuple[int, ...],
+    rules: EventRules,
+    console: Console,
+) -> EventLog:
+    columns = dict(name_value_pairs(arguments.map, "--map"))
+    events: TableSource = optional_path(arguments.interactions)
+    items: TableSource | None = optional_path(arguments.items)
+    users: TableSource | None = optional_path(arguments.users)
+    wanted = {"item_id": arguments.item_features, "user_id": arguments.user_features}
+    name, keep = arguments.interactions, arguments.keep_duplicates
+    if arguments.examples:
+        start_tensorflow()
+        from tfhrnn.examples.reader import open_examples
+
+        given = open_examples(arguments.examples)
+        schema = given.schema or Schema()
+        keep = keep or given.schema is not None  # a log has dropped its identical rows
+        events, name = given.events, schema.name or arguments.examples
+        items = given.items if items is None else items
+        users = given.users if users is None else users
+        if arguments.thresholds is None and schema.thresholds:
+            thresholds = schema.thresholds
+        for role, table, stated in (
+            ("item_id", arguments.items, schema.item_features),
+            ("user_id", arguments.users, schema.user_features),
+        ):
+            if wanted[role] is None and table is None and stated:
+                wanted[role] = list(stated)
+    return write_event_log(
+        events,
+        arguments.out,
+        items=items,
+        users=users,
+        item_features=features(items, "item_id", wanted["item_id"], columns, console),
+        user_features=features(users, "user_id", wanted["user_id"], columns, console),
+        columns=columns,
+        timestamp_unit=arguments.timestamp_unit,
+        separator=arguments.separator,
+        name=table_name(name),
+        keep_duplicates=keep,
+        thresholds=thresholds,
+        rules=rules,
+    )
 
 
 def show_thresholds(arguments: argparse.Namespace, console: Console) -> dict[str, Any]:
@@ -115,8 +149,24 @@ def diagnose(arguments: argparse.Namespace, console: Console) -> dict[str, Any]:
     return {**found, "advice": [piece._asdict() for piece in advice], "report": str(out)}
 
 
+def write_examples(arguments: argparse.Namespace, console: Console) -> dict[str, Any]:
+    """Writes an event log as TFRecord files."""
+    log = EventLog.open(arguments.data)
+    start_tensorflow()
+    from tfhrnn.examples.writer import export_examples
+
+    files = export_examples(log, arguments.out, files=arguments.files)
+    console.print(
+        f"{log.num_users:,} users in {len(files)} files, {arguments.out}/{SCHEMA} tells their "
+        f"columns\nread them back: python -m tfhrnn prepare --examples {arguments.out} --out DIR",
+        highlight=False,
+        soft_wrap=True,
+    )
+    return {"files": [str(file) for file in files], "fingerprint": log.fingerprint}
+
+
 def features(
-    table: str | None,
+    table: TableSource | None,
     role: str,
     stated: list[str] | None,
     columns: dict[str, str],
@@ -130,10 +180,11 @@ def features(
                 f"got features {', '.join(stated)} without a table, expected {option} too"
             )
         return tuple(stated)
-    chosen = choose_features(optional_path(table), role, columns)
+    chosen = choose_features(table, role, columns)
     if chosen:
+        label = table if isinstance(table, (str, Path)) else "the table"
         console.print(
-            f"features of {table}, chosen by content: {', '.join(chosen)}",
+            f"features of {label}, chosen by content: {', '.join(chosen)}",
             highlight=False,
             soft_wrap=True,
         )

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 
 from tfhrnn.data import disk_arrays
 from tfhrnn.data.disk_arrays import read_part, slices, whole, write_npy
@@ -16,7 +18,7 @@ from tfhrnn.data.disk_arrays import read_part, slices, whole, write_npy
 def test_blocks_are_written_as_numpy_writes_the_whole(
     tmp_path: Path, dtype: type, length: int
 ) -> None:
-    array = np.arange(length).astype(dtype)
+    array: NDArray[Any] = np.arange(length).astype(dtype)
     np.save(tmp_path / "whole.npy", array)
     blocks = (array[part].astype(np.int64) for part in slices(length, 3))
     write_npy(tmp_path / "blocks.npy", dtype, length, blocks)
@@ -34,7 +36,8 @@ def test_parts_and_wholes_are_read_back(
 ) -> None:
     monkeypatch.setattr(disk_arrays, "BLOCK", block)
     path, dtype = tmp_path / "a.raw", np.dtype(np.int32)
-    np.arange(9, dtype=dtype).tofile(path)
+    array: NDArray[np.int32]
+    np.arange(9).astype(dtype).tofile(path)
     with path.open("rb") as file:
         assert read_part(file, dtype, 2, 5).tolist() == [2, 3, 4]
         assert read_part(file, dtype, 7, 9).tolist() == [7, 8]

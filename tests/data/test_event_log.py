@@ -18,7 +18,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 import tfhrnn.data
-from tfhrnn.data import event_log
+from tfhrnn.data import disk_arrays, event_log
 from tfhrnn.data.event_log import EventLog, write_event_log
 from tfhrnn.data.sources import TableSource
 from tfhrnn.data.tables import read_interactions, read_table
@@ -238,7 +238,7 @@ def test_a_full_disk_or_ctrl_c_keeps_the_old_log(
 ) -> None:
     out = tmp_path / "log"
     old = write_event_log(SMALL, out).fingerprint
-    write, calls = event_log.write_npy, []
+    write, calls = disk_arrays.write_npy, []
 
     def failing(path: Path, *rest: Any) -> None:
         calls.append(path)
