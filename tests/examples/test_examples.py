@@ -81,6 +81,26 @@ def test_types_weights_and_cold_items_come_back(typed_log: EventLog, tmp_path: P
     np.testing.assert_array_equal(log.catalogue.feature_matrix, one.catalogue.feature_matrix)
 
 
+def test_impressions_come_back(tmp_path: Path) -> None:
+    frame = pl.DataFrame(
+        {
+            "user": ["a", "a", "b"],
+            "item": ["x", "y", "z"],
+            "time": [1, 2, 3],
+            "impressions": ["x|z|y", None, "y"],
+        }
+    )
+    log = write_event_log(frame, tmp_path / "one")
+    export_examples(log, tmp_path / "out")
+    back = again(tmp_path / "out", tmp_path / "log")
+    assert back.fingerprint == log.fingerprint and back.shown.tolist() == log.shown.tolist()
+    wrong = example(
+        user_id=["a"], item_id=["x"], timestamp=[1], impressions=["y"], impressions_count=[2]
+    )
+    with pytest.raises(DataError, match="row 1, column impressions_count: got 1 impressions, of w"):
+        open_examples(write(tmp_path / "x.tfrecord", wrong))
+
+
 def test_an_example_is_a_user_that_tensorflow_parses(tiny_log: EventLog, tmp_path: Path) -> None:
     (path,) = export_examples(tiny_log, tmp_path / "out")
     schema = json.loads((tmp_path / "out/schema.json").read_text())

@@ -112,7 +112,11 @@ def append_events(
     user_table = table_like(users, "user_id", user_set, known)
     with whole_folder(out) as folder:
         events = encode_events(
-            reader, folder, before=event_chunks(log), keep_duplicates=keep_duplicates
+            reader,
+            folder,
+            before=event_chunks(log),
+            keep_duplicates=keep_duplicates,
+            impressions=log.most_shown > 0,
         )
         events = _known_types(log, events, report)
         if len(events.time) == log.num_events:
@@ -186,7 +190,7 @@ def event_chunks(log: EventLog, kept: NDArray[np.bool_] | None = None) -> Iterat
         if kept is not None:
             part = part[kept[part]]
         if len(part):
-            yield pl.DataFrame(
+            chunk = pl.DataFrame(
                 {
                     "user_id": user_ids.gather(owner[part]),
                     "item_id": item_ids.gather(log.item[part] - FIRST_ITEM),
@@ -196,6 +200,12 @@ def event_chunks(log: EventLog, kept: NDArray[np.bool_] | None = None) -> Iterat
                     "event_type": types.gather(log.event_type[part]),
                 }
             )
+            if log.most_shown:
+                rows = [log.shown[slice(*log.shown_offsets[e : e + 2])].tolist() for e in part]
+                lists = [[log.catalogue.id_of(item) for item in row] for row in rows]
+                column = pl.Series("impressions", lists, dtype=pl.List(pl.String))
+                chunk = chunk.with_columns(column)
+            yield chunk
 
 
 def rows_before(catalogue: Catalogue, grown: Catalogue) -> NDArray[np.int64]:
@@ -219,7 +229,8 @@ def recoded(log: EventLog, grown: Catalogue) -> EventLog:
     place = np.zeros(log.num_items, np.int32)
     place[rows[rows >= 0]] = np.flatnonzero(rows >= 0)
     item = place[np.asarray(log.item) - FIRST_ITEM] + np.int32(FIRST_ITEM)
-    return replace(log, item=item, catalogue=grown)
+    shown = place[np.asarray(log.shown) - FIRST_ITEM] + np.int32(FIRST_ITEM)
+    return replace(log, item=item, shown=shown, catalogue=grown)
 
 
 def known_events(log: EventLog, grown: EventLog) -> NDArray[np.int64]:

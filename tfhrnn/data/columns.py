@@ -27,6 +27,7 @@ ALIASES: Final[Mapping[TableKind, Mapping[str, tuple[str, ...]]]] = {
         "weight": ("weight",),
         "event_type": ("event_type", "eventtype"),
         "session_id": ("session_id", "sessionid", "session"),
+        "impressions": ("impressions", "impression"),
     },
     "items": {
         "item_id": _ITEM,

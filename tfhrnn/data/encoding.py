@@ -29,6 +29,7 @@ from tfhrnn.errors import DataError
 
 ARRAYS: Final = ("offsets", "item", "time", "feedback", "weight")
 EVENT_TYPE: Final = "event_type"  # one more array, of logs with event types
+SHOWN: Final = ("shown_offsets", "shown")  # two more, of logs with impressions
 MAX_EVENT_TYPES: Final = 1000  # more are no types: an id, a time or a text was mapped by mistake
 _COLUMNS: Final[dict[str, np.dtype[Any]]] = {
     "user": np.dtype(np.int32),
@@ -38,7 +39,12 @@ _COLUMNS: Final[dict[str, np.dtype[Any]]] = {
     "weight": np.dtype(np.float32),
     "event_type": np.dtype(np.int16),
 }
-_SORTED: Final = tuple(name for name in _COLUMNS if name != "user")
+# where an event's impressions begin among all of them, and how many there are
+_SHOWN: Final[dict[str, np.dtype[Any]]] = {
+    "shown_begin": np.dtype(np.int64),
+    "shown_count": np.dtype(np.int32),
+}
+_SHOWN_ID: Final = np.dtype(np.int32)
 
 
 class EncodedEvents(NamedTuple):
@@ -55,6 +61,10 @@ class EncodedEvents(NamedTuple):
       dropped: identical rows that were dropped.
       event_type: int16 `[events]`, 0 where unknown, else 1 + the position in `event_types`.
       event_types: the types there are, in natural order.
+      shown_begin: int64 `[events]`, where an event's impressions begin in `shown`; all 0 without.
+      shown_count: int32 `[events]`, how many they are.
+      shown: int32 `[impressions]`, positions in `shown_ids`, in no order of use.
+      shown_ids: ids that were shown, with events or not.
     """
 
     user_ids: list[str]
@@ -67,6 +77,10 @@ class EncodedEvents(NamedTuple):
     dropped: int
     event_type: NDArray[np.int16]
     event_types: list[str]
+    shown_begin: NDArray[np.int64]
+    shown_count: NDArray[np.int32]
+    shown: NDArray[np.int32]
+    shown_ids: list[str]
 
 
 class _Ids:
@@ -97,6 +111,7 @@ def encode_events(
     before: Iterable[pl.DataFrame] = (),
     keep_duplicates: bool = False,
     part_events: int = PART_EVENTS,
+    impressions: bool = False,
 ) -> EncodedEvents:
     """Encodes and sorts a stream of interactions.
 
@@ -107,6 +122,7 @@ def encode_events(
       before: chunks of events that stand in front of the reader's; they all stay.
       keep_duplicates: whether identical rows stay.
       part_events: rows sorted at once.
+      impressions: whether `before` has impressions.
 
     Returns:
       The sorted events.
@@ -114,8 +130,10 @@ def encode_events(
     Raises:
       DataError: bad rows, fewer than two users or two items, or too many event types.
     """
-    ids = _Numbers(_Ids(), _Ids(), _Ids())
-    given, rows = _write_raw(reader, scratch, before, ids)
+    ids = _Numbers(_Ids(), _Ids(), _Ids(), _Ids())
+    impressions = impressions or reader.has_impressions
+    columns = _COLUMNS | _SHOWN if impressions else _COLUMNS
+    given, rows = _write_raw(reader, scratch, before, ids, columns)
     for kind, table in (("user", ids.users), ("item", ids.items)):
         if table.frame.height < 2:
             raise DataError(
@@ -135,14 +153,16 @@ def encode_events(
         for among in (rows, given)
     )
     starts = part_starts(counts, part_events)
-    bounds = deal(scratch, _COLUMNS, user_of, counts, starts)
+    bounds = deal(scratch, columns, user_of, counts, starts)
     given_of = np.add.reduceat(known, starts[:-1])  # they stand first in each part
     dropped, counts = 0, np.zeros(len(user_ids), np.int64)
     with ExitStack() as stack:
         out = {
-            name: stack.enter_context((scratch / f"{name}.sorted").open("wb")) for name in _SORTED
+            name: stack.enter_context((scratch / f"{name}.sorted").open("wb"))
+            for name in columns
+            if name != "user"
         }
-        for part, found, order in sorted_parts(scratch, _COLUMNS, user_of, bounds):
+        for part, found, order in sorted_parts(scratch, columns, user_of, bounds):
             if not keep_duplicates:
                 alike = (found[name] for name in ("user", "time", "item", "feedback", "event_type"))
                 same = _repeated_rows(*alike) & (order >= given_of[part])
@@ -153,21 +173,23 @@ def encode_events(
             found["item"] = item_of[found["item"]]
             found["event_type"] = type_of[found["event_type"]]
             for name, values in found.items():
-                append(out[name], values, _COLUMNS[name])
+                append(out[name], values, columns[name])
     reader.report.drop("identical row", dropped)
     reader.report.rows_kept -= dropped
-    sorted_ = {name: whole(scratch / f"{name}.sorted", _COLUMNS[name]) for name in _SORTED}
-    for name in _COLUMNS:
-        (scratch / f"{name}.raw").unlink()
-    for name in _SORTED:
-        (scratch / f"{name}.sorted").unlink()
+    arrays = {name: whole(scratch / f"{name}.sorted", columns[name]) for name in out}
+    arrays["shown"] = whole(scratch / "shown.raw", _SHOWN_ID)
+    for name in _SHOWN:
+        arrays.setdefault(name, np.broadcast_to(np.int32(0), int(counts.sum())))
+    for file in (*(f"{name}.raw" for name in (*columns, "shown")), *(f"{n}.sorted" for n in out)):
+        (scratch / file).unlink()
     return EncodedEvents(
         user_ids=user_ids,
         item_ids=item_ids,
         offsets=np.concatenate([[0], np.cumsum(counts)]).astype(np.int64),
         dropped=dropped,
         event_types=event_types,
-        **sorted_,
+        shown_ids=ids.shown.frame["id"].to_list(),
+        **arrays,
     )
 
 
@@ -177,21 +199,27 @@ class _Numbers(NamedTuple):
     users: _Ids
     items: _Ids
     types: _Ids
+    shown: _Ids
 
 
 def _write_raw(
-    reader: InteractionReader, scratch: Path, before: Iterable[pl.DataFrame], ids: _Numbers
+    reader: InteractionReader,
+    scratch: Path,
+    before: Iterable[pl.DataFrame],
+    ids: _Numbers,
+    columns: Mapping[str, np.dtype[Any]],
 ) -> tuple[int, int]:
     """Writes a file a column; returns how many rows are of `before`, and how many there are."""
-    given = rows = 0
+    given = rows = shown = 0
     with ExitStack() as stack:
         files = {
-            name: stack.enter_context((scratch / f"{name}.raw").open("wb")) for name in _COLUMNS
+            name: stack.enter_context((scratch / f"{name}.raw").open("wb"))
+            for name in (*columns, "shown")
         }
         for own, chunk in chain(((False, c) for c in before), ((True, c) for c in reader)):
             given += 0 if own else chunk.height
             rows += chunk.height
-            columns = {
+            values: dict[str, NDArray[Any]] = {
                 "user": ids.users.encode(chunk["user_id"]),
                 "item": ids.items.encode(chunk["item_id"]),
                 "time": chunk["timestamp"].to_numpy(),
@@ -199,9 +227,24 @@ def _write_raw(
                 "weight": chunk["weight"].to_numpy(),
                 "event_type": _encode_types(ids.types, chunk["event_type"], reader.report),
             }
-            for name, values in columns.items():
-                append(files[name], values, _COLUMNS[name])
+            if "shown_count" in columns:
+                lists = _impressions(chunk)
+                count = lists.list.len().to_numpy().astype(np.int64)
+                values["shown_begin"] = shown + np.cumsum(count) - count
+                values["shown_count"] = count
+                shown += int(count.sum())
+                each = ids.shown.encode(lists.explode(empty_as_null=False))
+                append(files["shown"], each, _SHOWN_ID)
+            for name, column in values.items():
+                append(files[name], column, columns[name])
     return given, rows
+
+
+def _impressions(chunk: pl.DataFrame) -> pl.Series:
+    """A chunk's lists of shown ids, empty ones where it has none."""
+    if "impressions" in chunk.columns:
+        return chunk["impressions"]
+    return pl.Series([[]], dtype=pl.List(pl.String)).new_from_index(0, chunk.height)
 
 
 def _encode_types(types: _Ids, labels: pl.Series, report: ReadReport) -> NDArray[np.int16]:
@@ -268,13 +311,15 @@ def fingerprint(
     """Returns the SHA-256, in hexadecimal, of an event log's arrays and ids.
 
     Args:
-      arrays: by name, those of `ARRAYS` and, where there are event types, `EVENT_TYPE`.
+      arrays: by name, those of `ARRAYS`, where there are event types `EVENT_TYPE`, and where there
+        are impressions those of `SHOWN`.
       user_ids: `[users]`.
       item_ids: `[items]`.
       event_types: without them the fingerprint is that of a table without such a column.
     """
     digest = hashlib.sha256()
-    for name in (*ARRAYS, EVENT_TYPE) if event_types else ARRAYS:
+    optional = [EVENT_TYPE] if event_types else []
+    for name in (*ARRAYS, *optional, *(name for name in SHOWN if name in arrays)):
         array = arrays[name]
         little = array.dtype.newbyteorder("<")
         digest.update(f"{name} {little.str} {len(array)}\n".encode())

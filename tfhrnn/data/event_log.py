@@ -1,7 +1,8 @@
 """The encoded events of a data set, in a folder of memory-mapped arrays.
 
 `write_event_log` reads tables and writes the folder: offsets.npy, item.npy, time.npy, feedback.npy,
-weight.npy, users.parquet, items.parquet, meta.json and, where events have types, event_type.npy.
+weight.npy, users.parquet, items.parquet, meta.json and, where events have types, event_type.npy,
+where they have impressions, shown_offsets.npy and shown.npy.
 `EventLog.open` maps it. Events are
 contiguous by user, sorted by time, equal times in the table's row order. The folder appears under
 its name only when it is complete.
@@ -22,11 +23,19 @@ from numpy.typing import NDArray
 
 from tfhrnn.data.catalogue import FIRST_ITEM, Catalogue
 from tfhrnn.data.disk_arrays import slices, write_npy
-from tfhrnn.data.encoding import ARRAYS, EVENT_TYPE, EncodedEvents, encode_events, fingerprint
+from tfhrnn.data.encoding import (
+    ARRAYS,
+    EVENT_TYPE,
+    SHOWN,
+    EncodedEvents,
+    encode_events,
+    fingerprint,
+)
 from tfhrnn.data.entities import join_items, join_users
 from tfhrnn.data.event_rules import EventRules
 from tfhrnn.data.features import FeatureSet
 from tfhrnn.data.files import whole_folder, write_parquet
+from tfhrnn.data.impressions import write_impressions
 from tfhrnn.data.sessions import DEFAULT_THRESHOLDS, check_thresholds
 from tfhrnn.data.sources import CHUNK_ROWS, TableSource
 from tfhrnn.data.tables import (
@@ -63,6 +72,9 @@ class EventLog:
       user_frame: a row a user, `user_id` and the raw feature columns.
       directory: where it stands.
       event_type: int16 `[events]`, 0 where unknown, else 1 + the position in `event_types`.
+      shown_offsets: int64 `[events + 1]`; the impressions of event e, without the chosen item,
+        stand from shown_offsets[e] to shown_offsets[e + 1].
+      shown: int32 `[impressions]`, item indices.
     """
 
     offsets: NDArray[np.int64]
@@ -79,6 +91,8 @@ class EventLog:
     user_frame: pl.DataFrame
     directory: Path
     event_type: NDArray[np.int16]
+    shown_offsets: NDArray[np.int64]
+    shown: NDArray[np.int32]
 
     @property
     def num_users(self) -> int:
@@ -99,6 +113,11 @@ class EventLog:
     def has_feedback(self) -> bool:
         """Whether any event's feedback is known."""
         return bool(self.meta["has_feedback"])
+
+    @property
+    def most_shown(self) -> int:
+        """Most impressions of one event, 0 where none has any."""
+        return int(self.meta.get("most_shown", 0))
 
     @property
     def event_types(self) -> tuple[str, ...]:
@@ -176,18 +195,23 @@ class EventLog:
         try:
             names = (*ARRAYS, EVENT_TYPE) if meta.get("event_types") else ARRAYS
             # Still read from the disk as needed; slices of the subclass cost ten times a view's.
+            if meta.get("most_shown"):
+                names = (*names, *SHOWN)
             arrays = {n: np.asarray(np.load(directory / f"{n}.npy", mmap_mode="r")) for n in names}
             users = pl.read_parquet(directory / "users.parquet")
             items = pl.read_parquet(directory / "items.parquet")
         except (OSError, ValueError, EOFError, pl.exceptions.PolarsError) as error:
             raise RunError(f"{directory}: got a damaged event log; prepare it anew") from error
         events = int(arrays["offsets"][-1])
-        if any(len(arrays[n]) != events for n in names[1:]) or (
-            len(arrays["offsets"]) != users.height + 1
-        ):
+        lengths = {"offsets": users.height + 1, "shown_offsets": events + 1}
+        if "shown" in arrays:
+            lengths["shown"] = int(arrays["shown_offsets"][-1])
+        if any(len(array) != lengths.get(name, events) for name, array in arrays.items()):
             raise RunError(f"{directory}: got arrays of unlike lengths; prepare it anew")
         # A log without types, or from before there were any, is one whose types are all unknown.
         arrays.setdefault(EVENT_TYPE, np.broadcast_to(np.int16(0), events))
+        arrays.setdefault("shown_offsets", np.broadcast_to(np.int64(0), events + 1))
+        arrays.setdefault("shown", np.zeros(0, np.int32))
         item_features = _features(meta["item_features"])
         user_features = _features(meta["user_features"])
         return cls(
@@ -331,7 +355,12 @@ def save_events(
     np.save(folder / "offsets.npy", events.offsets)
     for key, blocks in streams.items():
         write_npy(folder / f"{key}.npy", getattr(events, key).dtype, size, blocks)
-    arrays = {key: np.load(folder / f"{key}.npy", mmap_mode="r") for key in ("offsets", *streams)}
+    names = ["offsets", *streams]
+    most_shown = 0
+    if events.shown_ids:
+        most_shown = _save_impressions(folder, events, item_frame, report)
+        names += SHOWN if most_shown else []
+    arrays = {key: np.load(folder / f"{key}.npy", mmap_mode="r") for key in names}
     write_parquet(user_frame, folder / "users.parquet")
     write_parquet(item_frame, folder / "items.parquet")
     meta = {
@@ -344,6 +373,7 @@ def save_events(
         "events": len(events.time),
         "has_feedback": any(np.isfinite(events.feedback[part]).any() for part in slices(size)),
         "event_types": events.event_types,
+        "most_shown": most_shown,
         "item_features": item_set.to_json() if item_set else None,
         "user_features": user_set.to_json() if user_set else None,
         "event_rules": rules.to_json() if rules else None,
@@ -355,6 +385,24 @@ def save_events(
     }
     text = json.dumps(meta, indent=2, ensure_ascii=False)
     (folder / "meta.json").write_text(text, encoding="utf-8")
+
+
+def _save_impressions(
+    folder: Path, events: EncodedEvents, item_frame: pl.DataFrame, report: ReadReport
+) -> int:
+    """Writes the impressions if any are left; returns the most of one event."""
+    index = {item: at for at, item in enumerate(item_frame["item_id"], FIRST_ITEM)}
+    shown = np.array([index.get(item, -1) for item in events.shown_ids], np.int32)
+    written = write_impressions(folder, events, np.load(folder / "item.npy", mmap_mode="r"), shown)
+    if written.unknown:
+        report.notes.append(
+            f"{written.unknown} ids among the impressions have neither an event nor a row in the "
+            "item table: they are left out"
+        )
+    if not written.impressions:
+        for name in SHOWN:
+            (folder / f"{name}.npy").unlink()
+    return written.most
 
 
 def require_replaceable(out: Path) -> None:

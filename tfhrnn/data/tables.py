@@ -20,6 +20,7 @@ from tfhrnn.data.cells import (
     check_finite,
     read_ids,
     read_labels,
+    read_lists,
     read_numbers,
     row_numbers,
 )
@@ -38,6 +39,7 @@ CHUNK_SCHEMA: Final = {
     "weight": pl.Float32,
     "event_type": pl.String,
 }
+MOST_SHOWN: Final = 100  # impressions kept of an event
 
 
 @dataclass
@@ -103,10 +105,13 @@ class InteractionReader:
         self.rules = rules
         self._source = source
         self._mapping = {
-            role: mapping[role] for role in (*CHUNK_SCHEMA, "session_id") if role in mapping
+            role: mapping[role]
+            for role in (*CHUNK_SCHEMA, "session_id", "impressions")
+            if role in mapping
         }
         self._chunk_rows = chunk_rows
         self.ties = SessionTies({})
+        self._cut = 0
         self._problems = Problems(source.label, source.locate)
         self._times = TimestampParser(timestamp_unit, self._problems, mapping["timestamp"])
         used = set(self._mapping.values())
@@ -125,6 +130,11 @@ class InteractionReader:
     def has_event_types(self) -> bool:
         """Whether the table has a column of event types."""
         return "event_type" in self._mapping
+
+    @property
+    def has_impressions(self) -> bool:
+        """Whether the table has a column of shown items; chunks then have "impressions", lists."""
+        return "impressions" in self._mapping
 
     def __iter__(self) -> Iterator[pl.DataFrame]:
         """Yields validated chunks.
@@ -162,6 +172,10 @@ class InteractionReader:
             found = f"only rows that are left out: {', '.join(reasons)}" if reasons else "no rows"
             raise DataError(self._source.label, found=found, expected="interactions")
         report.notes += self.ties.notes()
+        if self._cut:
+            report.notes.append(
+                f"{self._cut} rows have more than {MOST_SHOWN} impressions: the first are kept"
+            )
         report.timestamp_unit, report.unit_inferred = self._times.unit, self._times.inferred
 
     def _read(self, chunk: pl.DataFrame, rows: pl.Series) -> pl.DataFrame:
@@ -184,7 +198,19 @@ class InteractionReader:
             read["event_type"] = read_labels(cells["event_type"], self._problems, column, rows)
         else:
             read["event_type"] = pl.Series([""]).new_from_index(0, chunk.height)
-        return pl.DataFrame([read[role].alias(role) for role in CHUNK_SCHEMA])
+        if self.has_impressions:
+            shown, cut = read_lists(
+                cells["impressions"],
+                self._problems,
+                self._mapping["impressions"],
+                rows,
+                most=MOST_SHOWN,
+            )
+            self._cut += cut
+            read["impressions"] = shown
+        return pl.DataFrame([column.alias(role) for role, column in read.items()]).select(
+            *CHUNK_SCHEMA, *(["impressions"] if self.has_impressions else [])
+        )
 
     def _owners(self, cells: Mapping[str, pl.Series], rows: pl.Series) -> pl.Series:
         """Whose each row is, by its user or by its session."""

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from collections.abc import Iterator, Sequence
+from itertools import accumulate
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
@@ -122,7 +123,8 @@ def _examples(files: Sequence[Path]) -> Iterator[tuple[Path, int, dict[str, list
             for record in tf.data.TFRecordDataset(str(path)).as_numpy_iterator():
                 number += 1
                 example = tf.train.Example.FromString(record)
-                yield path, number, {n: _values(f) for n, f in example.features.feature.items()}
+                features = {n: _values(f) for n, f in example.features.feature.items()}
+                yield path, number, _with_lists(features, path, number)
         except (tf.errors.DataLossError, DecodeError, UnicodeDecodeError) as error:
             raise DataError(
                 path,
@@ -132,6 +134,24 @@ def _examples(files: Sequence[Path]) -> Iterator[tuple[Path, int, dict[str, list
                 expected="a TFRecord file of tf.train.Example",
                 row=number + (not isinstance(error, (DecodeError, UnicodeDecodeError))),
             ) from error
+
+
+def _with_lists(features: dict[str, list[Any]], path: Path, number: int) -> dict[str, list[Any]]:
+    """An Example's features, its impressions cut into a list an event."""
+    if "impressions_count" not in features:
+        return features
+    counts, shown = features.pop("impressions_count"), features.get("impressions", [])
+    if sum(counts) != len(shown) or min(counts, default=0) < 0:
+        raise DataError(
+            path,
+            found=f"{len(shown)} impressions, of which the counts tell {sum(counts)}",
+            expected="as many as the counts add up to",
+            row=number,
+            column="impressions_count",
+        )
+    ends = list(accumulate(counts))
+    lists = [shown[end - count : end] for end, count in zip(ends, counts, strict=True)]
+    return {**features, "impressions": lists}
 
 
 def _values(feature: tf.train.Feature) -> list[Any]:

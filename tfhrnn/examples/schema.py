@@ -11,6 +11,8 @@ events; read, it may also be one event, or any part of a user's. Only `user_id`,
     feedback           float   n       NaN where unknown
     weight             float   n       what an event counts as a target
     event_type         bytes   n       empty where unknown
+    impressions        bytes   any     items shown beside the chosen ones, event after event
+    impressions_count  int64   n       how many of them are each event's
 
 An Example of items (users) holds `item_id` (`user_id`) and its columns: a multi-hot one as a list
 of bytes, categorical, text and title as one bytes value, numbers as one int64 or float; what is
@@ -42,6 +44,8 @@ EVENT_COLUMNS: Final = {
     "feedback": "float",
     "weight": "float",
     "event_type": "bytes",
+    "impressions": "bytes",
+    "impressions_count": "int64",
 }
 
 

@@ -105,6 +105,7 @@ def _write(path: Path, examples: Iterable[tf.train.Example]) -> None:
 def _event_kinds(log: EventLog) -> dict[str, str]:
     left_out = {"feedback"} if not log.has_feedback else set()
     left_out |= {"event_type"} if not log.event_types else set()
+    left_out |= {"impressions", "impressions_count"} if not log.most_shown else set()
     return {name: kind for name, kind in EVENT_COLUMNS.items() if name not in left_out}
 
 
@@ -112,6 +113,7 @@ def _sequence(log: EventLog, user: int) -> tf.train.Example:
     """One user's events, oldest first."""
     where = log.events_of(user)
     ids = log.catalogue.ids
+    bounds = np.asarray(log.shown_offsets[where.start : where.stop + 1])
     columns: dict[str, Any] = {
         "user_id": [log.user_ids[user]],
         "item_id": [ids[item - FIRST_ITEM] for item in log.item[where].tolist()],
@@ -119,6 +121,10 @@ def _sequence(log: EventLog, user: int) -> tf.train.Example:
         "feedback": log.feedback[where],
         "weight": log.weight[where],
         "event_type": log.event_types_of(user) if log.event_types else (),
+        "impressions": [
+            ids[item - FIRST_ITEM] for item in log.shown[bounds[0] : bounds[-1]].tolist()
+        ],
+        "impressions_count": np.diff(bounds),
     }
     return _example({name: (kind, columns[name]) for name, kind in _event_kinds(log).items()})
 
