@@ -10,7 +10,6 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
-import polars as pl
 import pytest
 from rich.console import Console
 
@@ -99,28 +98,6 @@ def test_what_a_command_prints_is_not_read_as_markup(
     monkeypatch.setattr(commands, "_export", show)
     commands.run(Namespace(command="export", json=None))
     assert capsys.readouterr().out == text + "\n"
-
-
-def test_features_are_the_stated_ones_or_chosen_aloud(tmp_path: Path) -> None:
-    table = tmp_path / "items.csv"
-    rows = {"item_id": [str(n) for n in range(30)], "genres": ["a|b", "a", "b"] * 10}
-    pl.DataFrame(rows).write_csv(table)
-    screen, said = console()
-    stated = commands._features(str(table), "item_id", ["year:numeric"], {}, screen)
-    assert stated == ("year:numeric",) and said.getvalue() == ""
-    assert commands._features(str(table), "item_id", [], {}, screen) == ()  # none are wanted
-    assert said.getvalue() == ""
-    chosen = commands._features(str(table), "item_id", None, {}, screen)
-    assert chosen == ("genres:multi-hot",)
-    assert said.getvalue() == f"features of {table}, chosen by content: genres:multi-hot\n"
-
-
-@pytest.mark.parametrize(("role", "option"), [("item_id", "--items"), ("user_id", "--users")])
-def test_features_without_a_table_name_the_option_that_is_missing(role: str, option: str) -> None:
-    screen, _ = console()
-    assert commands._features(None, role, None, {}, screen) == ()
-    with pytest.raises(ConfigError, match=f"got features a:numeric, b:x .*expected {option} too"):
-        commands._features(None, role, ["a:numeric", "b:x"], {}, screen)
 
 
 def test_an_experiment_shows_its_rows_and_leaves_out_what_was_not_measured(

@@ -20,6 +20,7 @@ STAGES = (
     (
         *("models", "run_folder", "histories", "feature_encoder", "schedules", "weight_average"),
         *("devices", "feature_cells", "answer_options", "answer_rules", "filter_grammar"),
+        "tf_examples",
     ),
     ("keeper", "predicting"),
     ("training", "predictor", "growth", "warm_up"),
@@ -28,13 +29,8 @@ STAGES = (
     ("recommender", "baselines"),
     ("quickstart", "experiments", "choices"),
     (
-        "arguments",
-        "asking_arguments",
-        "asking",
-        "comparison_commands",
-        "commands",
-        "cli",
-        "__main__",
+        *("arguments", "asking_arguments", "asking", "comparison_commands", "data_arguments"),
+        *("data_commands", "commands", "cli", "__main__"),
     ),
 )
 STAGE = {name: stage for stage, names in enumerate(STAGES) for name in names}

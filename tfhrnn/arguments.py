@@ -11,6 +11,7 @@ import numpy as np
 import polars as pl
 
 from tfhrnn.config import SPLIT_NAMES
+from tfhrnn.data.event_rules import ANY, EventRules
 from tfhrnn.data.split_rule import SplitRule
 from tfhrnn.data.timestamps import iso_seconds
 from tfhrnn.errors import ConfigError
@@ -104,6 +105,36 @@ def add_split_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--split-seed", type=int, default=0, help="of the split into users (default 0)"
     )
+
+
+def event_rules(arguments: argparse.Namespace) -> EventRules:
+    """What `--event-types`, `--event-weights` and `--event-thresholds` ask for.
+
+    Raises:
+      ConfigError: a value that is no number, or a type given twice.
+    """
+    weights = name_value_pairs(arguments.event_weights, "--event-weights")
+    thresholds = [
+        (kind, value) if equals else (ANY, text)
+        for text in arguments.event_thresholds
+        for kind, equals, value in [text.partition("=")]
+    ]
+    return EventRules(
+        tuple(arguments.event_types or ()),
+        _numbers(weights, "--event-weights"),
+        _numbers(thresholds, "--event-thresholds"),
+    )
+
+
+def _numbers(pairs: list[tuple[str, str]], option: str) -> dict[str, float]:
+    found: dict[str, float] = {}
+    for name, text in pairs:
+        value = number(text, option)
+        if value is None or name in found:
+            expected = "a number" if value is None else f"{name or 'every type'} once"
+            raise ConfigError(f"{option}: got {name}={text}, expected {expected}")
+        found[name] = value
+    return found
 
 
 def split_rule(arguments: argparse.Namespace) -> SplitRule | None:

@@ -22,7 +22,7 @@ from tfhrnn.config import (
     ModelConfig,
     TrainingConfig,
 )
-from tfhrnn.data.columns import ALIASES
+from tfhrnn.data_arguments import add_data_commands, reading_arguments
 from tfhrnn.experiments.registry import experiment_names
 from tfhrnn.shell import Parser, exit_code
 
@@ -66,54 +66,7 @@ def build_parser() -> argparse.ArgumentParser:
     quick.add_argument("--port", type=int, default=8501, help="of the server (default 8501)")
     _training_arguments(quick, ModelConfig, TrainingConfig)
 
-    prepare = command(
-        "prepare",
-        "encode a table of interactions, with item and user tables, as an event log",
-        "prepare --interactions ratings.csv --items movies.csv "
-        "--item-features genres:multi-hot --out data",
-    )
-    source = prepare.add_mutually_exclusive_group(required=True)
-    source.add_argument("--interactions", metavar="FILE", help="CSV or Parquet")
-    source.add_argument(
-        "--movielens", metavar="NAME", help="ml-100k, ml-1m, ml-20m, ... instead of a table"
-    )
-    prepare.add_argument("--source", default="auto", help="where --movielens comes from")
-    prepare.add_argument("--items", metavar="FILE", help="item table")
-    prepare.add_argument("--users", metavar="FILE", help="user table")
-    prepare.add_argument(
-        "--item-features",
-        metavar="NAME:KIND",
-        nargs="+",
-        action="extend",
-        help="columns of the item table, several separated by spaces, such as tags:multi-hot "
-        "name:text; KIND is multi-hot, categorical, numeric, text or text:BUCKETS (left out: "
-        "chosen by content)",
-    )
-    prepare.add_argument(
-        "--user-features",
-        metavar="NAME:KIND",
-        nargs="+",
-        action="extend",
-        help="likewise of the user table",
-    )
-    _reading_arguments(prepare)
-    prepare.add_argument(
-        "--thresholds",
-        metavar="SECONDS",
-        help="lower bounds of the gap levels, such as 60,3600,86400",
-    )
-    prepare.add_argument("--out", required=True, metavar="DIR", help="the event log's folder")
-
-    thresholds = command(
-        "propose-thresholds",
-        "read session thresholds off the gaps of an event log and draw their histogram",
-        "propose-thresholds --data data --out gaps.png",
-    )
-    thresholds.add_argument("--data", required=True, metavar="DIR", help="an event log")
-    thresholds.add_argument("--levels", type=int, default=4, help="gap levels wanted (default 4)")
-    thresholds.add_argument(
-        "--out", default="gaps.png", metavar="FILE", help="the histogram (.png, .svg, .pdf)"
-    )
+    add_data_commands(command)
 
     train = command(
         "train", "train a model on an event log", "train --data data --preset best --out run"
@@ -144,7 +97,7 @@ def build_parser() -> argparse.ArgumentParser:
     )
     update.add_argument("--items", metavar="FILE", help="table of new items, known ones welcome")
     update.add_argument("--users", metavar="FILE", help="table of new users, likewise")
-    _reading_arguments(update)
+    reading_arguments(update)
     update.add_argument(
         "--replay",
         type=float,
@@ -272,24 +225,6 @@ def _comparison_arguments(parser: argparse._ActionsContainer) -> None:
         "--samples", type=int, default=2000, help="draws of intervals and tests (default 2000)"
     )
     parser.add_argument("--draw-seed", type=int, default=0, help="of the draws (default 0)")
-
-
-def _reading_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument(
-        "--map",
-        metavar="ROLE=COLUMN",
-        nargs="+",
-        action="extend",
-        default=[],
-        help="such as user_id=who feedback=price; roles: " + ", ".join(ALIASES["interactions"]),
-    )
-    parser.add_argument(
-        "--timestamp-unit", choices=["s", "ms", "iso"], help="left out: inferred and said"
-    )
-    parser.add_argument("--separator", help="of the interactions as CSV")
-    parser.add_argument(
-        "--keep-duplicates", action="store_true", help="keep rows that are wholly alike"
-    )
 
 
 def _training_arguments(parser: argparse.ArgumentParser, *configs: type) -> None:

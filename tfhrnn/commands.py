@@ -20,20 +20,13 @@ from tfhrnn.arguments import (
 from tfhrnn.asking import rank, recommend, recommend_all, rules, similar
 from tfhrnn.comparison_commands import compare, peers
 from tfhrnn.config import preset
-from tfhrnn.data.event_log import EventLog, read_meta, write_event_log
-from tfhrnn.data.feature_choice import choose_features
+from tfhrnn.data.event_log import EventLog
 from tfhrnn.data.files import whole_file
 from tfhrnn.data.movielens import NAMES as MOVIELENS
-from tfhrnn.data.movielens import load_movielens
-from tfhrnn.data.sessions import (
-    DEFAULT_THRESHOLDS,
-    describe_seconds,
-    gap_quantiles,
-    gaps,
-    level_shares,
-    propose_thresholds,
-)
-from tfhrnn.data.summary import print_summary, summarize
+from tfhrnn.data.movielens import load_movielens, plain_name
+from tfhrnn.data.sessions import gaps
+from tfhrnn.data.summary import summarize
+from tfhrnn.data_commands import diagnose, prepare, show_thresholds, write_examples
 from tfhrnn.errors import ConfigError, RunError
 from tfhrnn.evaluation.detail_tables import print_details
 from tfhrnn.evaluation.result_table import print_experiment, print_result
@@ -41,6 +34,8 @@ from tfhrnn.personalize import own_names
 from tfhrnn.run_folder import RunFolder
 from tfhrnn.startup import start_tensorflow
 
+_prepare, _propose_thresholds = prepare, show_thresholds
+_diagnose, _export_examples = diagnose, write_examples
 _recommend, _recommend_all, _rank = recommend, recommend_all, rank
 _similar, _compare = similar, compare
 _WATCHED = {"perplexity": "perplexity", "ndcg": "NDCG@10", "rmse": "RMSE"}
@@ -88,71 +83,6 @@ def _quickstart(arguments: argparse.Namespace, console: Console) -> dict[str, An
         port=arguments.port,
         console=console,
     )
-
-
-def _prepare(arguments: argparse.Namespace, console: Console) -> dict[str, Any]:
-    thresholds: tuple[int, ...] = DEFAULT_THRESHOLDS
-    if arguments.thresholds:
-        thresholds = preset("hrnn", {"thresholds": arguments.thresholds}).model.thresholds
-    replaced = read_meta(Path(arguments.out)) is not None
-    if arguments.movielens:
-        movielens = load_movielens(
-            arguments.movielens,
-            arguments.source,
-            notify=lambda line: console.print(line, highlight=False, soft_wrap=True),
-        )
-        log = movielens.write(arguments.out, thresholds=thresholds)
-    else:
-        columns = dict(name_value_pairs(arguments.map, "--map"))
-        items, users = arguments.items, arguments.users
-        log = write_event_log(
-            Path(arguments.interactions),
-            arguments.out,
-            items=optional_path(items),
-            users=optional_path(users),
-            item_features=_features(items, "item_id", arguments.item_features, columns, console),
-            user_features=_features(users, "user_id", arguments.user_features, columns, console),
-            columns=columns,
-            timestamp_unit=arguments.timestamp_unit,
-            separator=arguments.separator,
-            name=Path(arguments.interactions).stem,
-            keep_duplicates=arguments.keep_duplicates,
-            thresholds=thresholds,
-        )
-    summary = summarize(log)
-    print_summary(summary, console)
-    if replaced:
-        console.print("the event log that stood there was replaced", highlight=False)
-    console.print(f"event log: {arguments.out}", highlight=False, soft_wrap=True)
-    return summary
-
-
-def _propose_thresholds(arguments: argparse.Namespace, console: Console) -> dict[str, Any]:
-    from tfhrnn.data.gap_plot import plot_gap_histogram
-
-    log = EventLog.open(arguments.data)
-    found = gaps(log)
-    proposed = propose_thresholds(found, arguments.levels)
-    plot_gap_histogram(found, proposed, arguments.out, title=log.name)
-    shares = level_shares(found, proposed)
-    table = Table(title=f"{log.name}: {len(found):,} gaps")
-    for column in ("level", "gap from", "share of gaps"):
-        table.add_column(column, justify="right")
-    for level, (start, share) in enumerate(zip((0, *proposed), shares, strict=True)):
-        table.add_row(str(level), describe_seconds(start), f"{share:.1%}")
-    console.print(table)
-    text = ",".join(map(str, proposed))
-    console.print(
-        f"histogram: {arguments.out}\nuse them: --thresholds {text} (prepare)",
-        highlight=False,
-        soft_wrap=True,
-    )
-    return {
-        "thresholds": list(proposed),
-        "level_shares": shares.tolist(),
-        "gap_quantiles": gap_quantiles(found),
-        "histogram": str(arguments.out),
-    }
 
 
 def _train(arguments: argparse.Namespace, console: Console) -> dict[str, Any]:
@@ -327,6 +257,8 @@ def _experiment(arguments: argparse.Namespace, console: Console) -> dict[str, An
     from tfhrnn.experiments.registry import load_experiment, needs_log, seeds_of
 
     out = Path(arguments.out)
+    if arguments.source in ("auto", "tfds", "wheel"):  # a folder's data may be called anything
+        arguments.dataset = plain_name(arguments.dataset)
     if arguments.dataset != MOVIELENS[0]:
         out /= arguments.dataset  # each has a folder of its own, the first one the whole
         if arguments.name != "all" and not needs_log(load_experiment(arguments.name)):
@@ -393,28 +325,3 @@ def _has_choice(name: str, option: str) -> bool:
     if name == "all":
         return option in ("quick", "hour", "only", "report_only")
     return takes(load_experiment(name), option)
-
-
-def _features(
-    table: str | None,
-    role: str,
-    stated: list[str] | None,
-    columns: dict[str, str],
-    console: Console,
-) -> tuple[str, ...]:
-    """The features that were stated, or those chosen by content, said aloud."""
-    if stated is not None:
-        if table is None:
-            option = "--items" if role == "item_id" else "--users"
-            raise ConfigError(
-                f"got features {', '.join(stated)} without a table, expected {option} too"
-            )
-        return tuple(stated)
-    chosen = choose_features(optional_path(table), role, columns)
-    if chosen:
-        console.print(
-            f"features of {table}, chosen by content: {', '.join(chosen)}",
-            highlight=False,
-            soft_wrap=True,
-        )
-    return chosen

@@ -235,6 +235,7 @@ class TrainingConfig:
         can only lose; without it their feature embeddings are what the other items teach.
       seen_bias_rate: the seen-item bias's learning rate as a multiple of the others'.
       rating_weight: what the ranking head's loss counts beside the softmax's.
+      impression_weight: what the choice among the items shown counts beside it, see layers.choice.
       recency_mask: weight training targets by recency, against each other within an update: its
         loss is a mean.
       recency_half_life: share of the training events' time range by which a target of half the
@@ -274,6 +275,7 @@ class TrainingConfig:
     cold_negatives: bool = True
     seen_bias_rate: float = 8.0
     rating_weight: float = 0.2
+    impression_weight: float = 0.0
     recency_mask: bool = False
     recency_half_life: float = 0.25
     train_on_validation: bool = False
@@ -290,7 +292,7 @@ class TrainingConfig:
         _check(self.epochs >= 0, "epochs", self.epochs, "a whole number of at least 1")
         for name in ("learning_rate", "seen_bias_rate", "rating_weight"):
             _check(getattr(self, name) > 0, name, getattr(self, name), "a positive number")
-        for name in ("weight_decay", "clip_norm"):
+        for name in ("weight_decay", "clip_norm", "impression_weight"):
             _check(getattr(self, name) >= 0, name, getattr(self, name), "0 or a positive number")
         _check(
             0 < self.plateau_factor < 1, "plateau_factor", self.plateau_factor, "between 0 and 1"
@@ -323,9 +325,8 @@ class TrainingConfig:
         )
         half_life = self.recency_half_life
         _check(0 < half_life <= 1, "recency_half_life", half_life, "a share in (0, 1]")
-        low, high = (
-            getattr(self, f"{end}_user_history_length_percentile") for end in ("min", "max")
-        )
+        low = self.min_user_history_length_percentile
+        high = self.max_user_history_length_percentile
         _check(
             0 <= low <= high <= 1,
             "min_user_history_length_percentile, max_user_history_length_percentile",
@@ -427,9 +428,8 @@ def _parse(name: str, value: object, kind: Any) -> object:
     except (ValueError, KeyError, TypeError) as error:
         if isinstance(error, ConfigError):
             raise
-        expected = {bool: "true or false", int: "a whole number", float: "a number"}.get(
-            kind, "whole numbers"
-        )
+        known = {bool: "true or false", int: "a whole number", float: "a number"}
+        expected = known.get(kind, "whole numbers")
         raise ConfigError(f"{name}: got {value!r}, expected {expected}") from None
 
 

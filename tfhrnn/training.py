@@ -45,6 +45,7 @@ def build_model(
         loss_options=config.training.loss_options,
         label_smoothing=config.training.label_smoothing,
         cold_negatives=config.training.cold_negatives,
+        impression_weight=config.training.impression_weight,
         rating_weight=config.training.rating_weight,
         precision=precision or config.training.precision,
     )
@@ -100,6 +101,7 @@ def build_windows(
         flush_steps=flush_steps,
         target_weight=None if how.first_targets else _after_first,
         time_weight=time_weight,
+        shown=log.most_shown if training and how.impression_weight else 0,
         seed=how.seed,
     )
 

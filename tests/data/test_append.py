@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 
 from tfhrnn.data.append import append_events, event_chunks, known_events, recoded, rows_before
 from tfhrnn.data.event_log import EventLog, write_event_log
+from tfhrnn.data.event_rules import EventRules
 from tfhrnn.errors import DataError, RunError
 
 OLD = pl.DataFrame(
@@ -219,3 +220,26 @@ def test_a_column_that_the_log_has_and_a_further_table_lacks_is_told_or_refused(
     assert "--map feedback=COLUMN" in str(caught.value) and not (tmp_path / "refused").exists()
     blank = new.with_columns(feedback=pl.lit(None, pl.Float64))
     assert append_events(log, blank, tmp_path / "blank", required=["feedback"]).num_events == 5
+
+
+def test_rules_of_events_stay(tmp_path: Path) -> None:
+    rules = EventRules(("buy", "view"), {"buy": 3.0}, {"view": 2.0})
+    old = OLD.with_columns(event_type=pl.Series(["buy", "view", "view", "buy"]))
+    log = write_event_log(old, tmp_path / "old", rules=rules)
+    new = pl.DataFrame(
+        {
+            "user_id": ["9", "9", "9", "10"],
+            "item_id": ["b", "c", "b", "c"],
+            "timestamp": [300, 301, 302, 303],
+            "rating": [None, 1.0, 5.0, 2.0],
+            "event_type": ["buy", "view", "other", "view"],
+        }
+    )
+    grown = append_events(log, new, tmp_path / "new")
+    whole = write_event_log(pl.concat([old, new]), tmp_path / "whole", rules=rules)
+    assert grown.fingerprint == whole.fingerprint
+    assert grown.rules == log.rules and grown.rules.remembered
+    assert grown.report.dropped == {
+        "event type not asked for": 1,
+        "feedback below the threshold": 1,
+    }

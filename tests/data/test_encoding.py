@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import polars as pl
 import pytest
 
+from tfhrnn.data import disk_arrays, sorting
 from tfhrnn.data.encoding import MAX_EVENT_TYPES, encode_events
 from tfhrnn.data.tables import read_interactions
 from tfhrnn.errors import DataError
@@ -26,6 +28,32 @@ def test_indices_do_not_depend_on_chunks(tmp_path: Path, chunk_rows: int) -> Non
     np.testing.assert_array_equal(events.item, item[order])
     np.testing.assert_array_equal(events.time, time[order])
     np.testing.assert_array_equal(np.diff(events.offsets), np.bincount(user))
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("keep_duplicates", [True, False])
+@pytest.mark.parametrize("part_events", [1, 7, 60])
+def test_events_do_not_depend_on_the_parts_that_are_sorted(
+    tmp_path: Path, part_events: int, keep_duplicates: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sorting, "slices", lambda length: disk_arrays.slices(length, 13))
+    draw = np.random.default_rng(3)
+    columns = {
+        "user": draw.integers(0, 12, 300),
+        "item": draw.integers(0, 3, 300),
+        "time": draw.integers(0, 4, 300),
+        "rating": draw.integers(0, 2, 300),
+        "event_type": draw.choice(["a", "b", "c"], 300),
+    }
+    frame = pl.DataFrame(columns)
+    before = list(read_interactions(frame.head(40)))
+    options: dict[str, Any] = {"before": before, "keep_duplicates": keep_duplicates}
+    readers = [read_interactions(frame[40:], chunk_rows=50) for _ in range(2)]
+    whole = encode_events(readers[0], tmp_path, **options)
+    parts = encode_events(readers[1], tmp_path, **options, part_events=part_events)
+    for name, expected in whole._asdict().items():
+        np.testing.assert_array_equal(getattr(parts, name), expected)
+    assert readers[0].report == readers[1].report
     assert list(tmp_path.iterdir()) == []
 
 

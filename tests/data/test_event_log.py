@@ -18,6 +18,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 import tfhrnn.data
+from tfhrnn.data import disk_arrays, event_log
 from tfhrnn.data.event_log import EventLog, write_event_log
 from tfhrnn.data.sources import TableSource
 from tfhrnn.data.tables import read_interactions, read_table
@@ -237,15 +238,15 @@ def test_a_full_disk_or_ctrl_c_keeps_the_old_log(
 ) -> None:
     out = tmp_path / "log"
     old = write_event_log(SMALL, out).fingerprint
-    save, calls = np.save, []
+    write, calls = disk_arrays.write_npy, []
 
-    def failing(path: Path, array: Any) -> None:
+    def failing(path: Path, *rest: Any) -> None:
         calls.append(path)
         if len(calls) == 3:
             raise error
-        save(path, array)
+        write(path, *rest)
 
-    monkeypatch.setattr(np, "save", failing)
+    monkeypatch.setattr(event_log, "write_npy", failing)
     wanted = RunError if isinstance(error, OSError) else KeyboardInterrupt
     with pytest.raises(wanted) as caught:
         write_event_log(SMALL.head(4), out)

@@ -82,6 +82,29 @@ def test_by_itself_the_package_is_tried_first_and_tensorflow_datasets_next(
 
 
 @pytest.mark.parametrize("name", NAMES)
+def test_tensorflow_datasets_names_are_known_for_every_size(
+    name: str, atomic_folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[str] = []
+
+    def tfds(name: str, data_dir: Any, notify: Any, notice: str) -> MovieLensTables:
+        asked.append(name)
+        return read_folder(atomic_folder)
+
+    monkeypatch.setattr(movielens, "load_tfds", tfds)
+    size = name.removeprefix("ml-")
+    for given in (f"movielens/{size}-ratings", f"movielens/{size}", size, name):
+        assert load_movielens(given, "tfds").name == name
+    assert asked == [name] * 4
+
+
+@pytest.mark.parametrize("name", ["ml-2m", "movielens/100k-movies", "movielens/", ""])
+def test_a_data_set_that_is_not_there_is_refused(name: str) -> None:
+    with pytest.raises(ConfigError, match=r"expected one of ml-100k, .* movielens/100k-ratings"):
+        load_movielens(name)
+
+
+@pytest.mark.parametrize("name", NAMES)
 def test_when_every_road_fails_each_is_told(
     name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

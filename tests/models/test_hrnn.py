@@ -13,7 +13,8 @@ from tfhrnn.config import ModelConfig
 from tfhrnn.data.event_log import EventLog
 from tfhrnn.data.facts import TrainingFacts, training_facts
 from tfhrnn.data.windows import Batch, Windows
-from tfhrnn.models.hrnn import HRNN, Perplexity
+from tfhrnn.models.epoch_metrics import Perplexity
+from tfhrnn.models.hrnn import HRNN
 
 USERS = np.arange(40)
 CONFIGS = {

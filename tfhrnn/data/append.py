@@ -16,6 +16,7 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
+from tfhrnn.data.anonymous import PREFIX, SessionTies
 from tfhrnn.data.catalogue import FIRST_ITEM, Catalogue
 from tfhrnn.data.columns import remembered_columns
 from tfhrnn.data.encoding import EncodedEvents, encode_events
@@ -62,7 +63,8 @@ def append_events(
 
     An event older than the last one known of its user takes its place by time, after known ones of
     the same second; the report counts such events. A new row identical to an event in front of it
-    is dropped. Event types that the log does not know count as unknown. A row of the item or user
+    is dropped. Rules of events stay those of the log. Event types that the log does not know count
+    as unknown. A row of the item or user
     table replaces the one known; a table that lacks known items or users leaves them as they are.
 
     Args:
@@ -100,6 +102,7 @@ def append_events(
         timestamp_unit=timestamp_unit,
         separator=separator,
         chunk_rows=chunk_rows,
+        rules=log.rules,
     )
     report = reader.report
     _check_roles(log, names, report, required)
@@ -109,7 +112,11 @@ def append_events(
     user_table = table_like(users, "user_id", user_set, known)
     with whole_folder(out) as folder:
         events = encode_events(
-            reader, folder, before=event_chunks(log), keep_duplicates=keep_duplicates
+            reader,
+            folder,
+            before=event_chunks(log),
+            keep_duplicates=keep_duplicates,
+            impressions=log.most_shown > 0,
         )
         events = _known_types(log, events, report)
         if len(events.time) == log.num_events:
@@ -124,6 +131,7 @@ def append_events(
                 f"{late} new events are older than the last one known of their user; they take "
                 "their place by time"
             )
+        report.notes += _named_since(log, reader.ties)
         item_frame = extend_entities(
             log.catalogue.frame, item_set, events.item_ids, item_table, report
         )
@@ -137,6 +145,7 @@ def append_events(
             name=log.name,
             thresholds=log.thresholds,
             report=report,
+            rules=log.rules,
             columns={**report.columns, **known},
         )
     return EventLog.open(out)
@@ -181,7 +190,7 @@ def event_chunks(log: EventLog, kept: NDArray[np.bool_] | None = None) -> Iterat
         if kept is not None:
             part = part[kept[part]]
         if len(part):
-            yield pl.DataFrame(
+            chunk = pl.DataFrame(
                 {
                     "user_id": user_ids.gather(owner[part]),
                     "item_id": item_ids.gather(log.item[part] - FIRST_ITEM),
@@ -191,6 +200,12 @@ def event_chunks(log: EventLog, kept: NDArray[np.bool_] | None = None) -> Iterat
                     "event_type": types.gather(log.event_type[part]),
                 }
             )
+            if log.most_shown:
+                rows = [log.shown[slice(*log.shown_offsets[e : e + 2])].tolist() for e in part]
+                lists = [[log.catalogue.id_of(item) for item in row] for row in rows]
+                column = pl.Series("impressions", lists, dtype=pl.List(pl.String))
+                chunk = chunk.with_columns(column)
+            yield chunk
 
 
 def rows_before(catalogue: Catalogue, grown: Catalogue) -> NDArray[np.int64]:
@@ -214,7 +229,8 @@ def recoded(log: EventLog, grown: Catalogue) -> EventLog:
     place = np.zeros(log.num_items, np.int32)
     place[rows[rows >= 0]] = np.flatnonzero(rows >= 0)
     item = place[np.asarray(log.item) - FIRST_ITEM] + np.int32(FIRST_ITEM)
-    return replace(log, item=item, catalogue=grown)
+    shown = place[np.asarray(log.shown) - FIRST_ITEM] + np.int32(FIRST_ITEM)
+    return replace(log, item=item, shown=shown, catalogue=grown)
 
 
 def known_events(log: EventLog, grown: EventLog) -> NDArray[np.int64]:
@@ -247,6 +263,17 @@ def _check_roles(
                 f"no column of {report.source} is {role}: it is unknown of the new events, while "
                 f"known ones have it (--map {role}=COLUMN)"
             )
+
+
+def _named_since(log: EventLog, ties: SessionTies) -> list[str]:
+    """A note on sessions that are users of the log and have a user's name in the new table."""
+    named = [s for s in ties.users if log.user_index(PREFIX + s) is not None]
+    if not named:
+        return []
+    return [
+        f"{len(named)} sessions that had no user in the log have one now; their known events stay "
+        f"those of {PREFIX + named[0]!r} and so on (prepare all tables as one to join them)"
+    ]
 
 
 def _known_types(log: EventLog, events: EncodedEvents, report: ReadReport) -> EncodedEvents:

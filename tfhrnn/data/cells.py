@@ -7,12 +7,15 @@ was expected, and how many more rows fail like it.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 import polars as pl
 
 from tfhrnn.errors import DataError
+
+LISTS: Final = "ids with '|' between them, a list of ids, or nothing"
 
 
 class _Problem(NamedTuple):
@@ -29,6 +32,7 @@ def show_value(value: object) -> str:
     """
     if value is None:
         return "nothing"
+    value = value.to_list() if isinstance(value, pl.Series) else value
     text = repr(value) if isinstance(value, str) else str(value)
     return text if len(text) <= 80 else text[:77] + "..."
 
@@ -38,10 +42,14 @@ class Problems:
 
     Args:
       source: the file, or what to call a frame that came from memory.
+      locate: from a row of the table to the file and its row there, for tables of several files.
     """
 
-    def __init__(self, source: str | Path) -> None:
+    def __init__(
+        self, source: str | Path, locate: Callable[[int], tuple[str, int]] | None = None
+    ) -> None:
         self.source = source
+        self._locate = locate
         self._found: dict[tuple[str, str], _Problem] = {}
 
     def __bool__(self) -> bool:
@@ -87,11 +95,14 @@ class Problems:
         if not self._found:
             return
         (column, expected), problem = min(self._found.items(), key=lambda pair: pair[1].row)
+        source, row = self.source, problem.row
+        if self._locate is not None:
+            source, row = self._locate(row)
         raise DataError(
-            self.source,
+            source,
             found=problem.found,
             expected=expected,
-            row=problem.row,
+            row=row,
             column=column,
             more=problem.rows - 1,
         )
@@ -140,6 +151,44 @@ def _texts(cells: pl.Series) -> tuple[pl.Series, pl.Series]:
     if dtype == pl.String or dtype.is_integer() or isinstance(dtype, (pl.Categorical, pl.Enum)):
         return cells.cast(pl.String), unfit
     return pl.Series([None], dtype=pl.String).new_from_index(0, len(cells)), cells.is_not_null()
+
+
+def read_lists(
+    cells: pl.Series, problems: Problems, column: str, rows: pl.Series, *, most: int
+) -> tuple[pl.Series, int]:
+    """Reads a column of lists of ids.
+
+    Args:
+      cells: `[rows]` of text such as "a|b|c", or of lists; each may be missing.
+      problems: where other cells are noted.
+      column: the column's name in the caller's table.
+      rows: the rows' 1-based numbers in the table, `[rows]`.
+      most: ids that are kept of a cell, the first ones.
+
+    Returns:
+      `[rows]` lists of strings without repeats or blanks, and how many cells were cut.
+
+    >>> lists, _ = read_lists(
+    ...     pl.Series(["a|b|a", None]), Problems("t"), "c", row_numbers(1, 2), most=9
+    ... )
+    >>> lists.to_list()
+    [['a', 'b'], []]
+    """
+    dtype = cells.dtype
+    if isinstance(dtype, pl.List) and (dtype.inner == pl.String or dtype.inner.is_integer()):
+        lists = cells.cast(pl.List(pl.String))
+    elif isinstance(dtype, pl.List):
+        lists = pl.Series([None], dtype=pl.List(pl.String)).new_from_index(0, len(cells))
+        problems.add(column, LISTS, bad=cells.list.len() > 0, values=cells, rows=rows)
+    else:
+        texts, unfit = _texts(cells)
+        problems.add(column, LISTS, bad=unfit, values=cells, rows=rows)
+        lists = texts.str.split("|")
+    blank = pl.element().is_null() | (pl.element() == "")
+    lists = lists.list.eval(pl.element().filter(~blank)).list.unique(maintain_order=True)
+    empty = pl.Series([[]], dtype=pl.List(pl.String)).new_from_index(0, len(lists))
+    lists = lists.zip_with(lists.is_not_null(), empty)
+    return lists.list.head(most), int((lists.list.len() > most).sum())
 
 
 def read_numbers(cells: pl.Series) -> tuple[pl.Series, pl.Series]:

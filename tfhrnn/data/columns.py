@@ -26,6 +26,8 @@ ALIASES: Final[Mapping[TableKind, Mapping[str, tuple[str, ...]]]] = {
         "feedback": ("feedback", "rating", "value", "event_value"),
         "weight": ("weight",),
         "event_type": ("event_type", "eventtype"),
+        "session_id": ("session_id", "sessionid", "session"),
+        "impressions": ("impressions", "impression"),
     },
     "items": {
         "item_id": _ITEM,
@@ -107,7 +109,9 @@ def map_columns(
             )
         if claims:
             mapping[role] = claims[0]
-        elif role in REQUIRED[kind]:
+    for role in REQUIRED[kind]:
+        # a session will do in place of a user
+        if role not in mapping and not (role == "user_id" and "session_id" in mapping):
             raise DataError(
                 source,
                 found=f"no column for {role} (there are: {', '.join(names)})",

@@ -1,9 +1,10 @@
 """Turns a stream of interactions into integer columns, contiguous by user and sorted by time.
 
 In go validated chunks; ids become provisional integers in order of appearance, appended to files in
-a scratch folder, so that text is never held whole. One stable sort by user and time follows: equal
-times keep the table's row order. Identical rows (user, item, time, feedback and event type alike)
-are dropped but for the first, unless they are asked for.
+a scratch folder, so that neither text nor events are ever held whole. A stable sort by user and
+time follows, a part of the users at a time: equal times keep the table's row order. Identical rows
+(user, item, time, feedback and event type alike) are dropped but for the first, unless they are
+asked for.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import ExitStack
 from itertools import chain
 from pathlib import Path
 from typing import Any, Final, NamedTuple
@@ -19,12 +21,15 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
+from tfhrnn.data.disk_arrays import append, slices, whole
 from tfhrnn.data.features import natural_order
+from tfhrnn.data.sorting import PART_EVENTS, count_users, deal, part_starts, sorted_parts
 from tfhrnn.data.tables import InteractionReader, ReadReport
 from tfhrnn.errors import DataError
 
 ARRAYS: Final = ("offsets", "item", "time", "feedback", "weight")
 EVENT_TYPE: Final = "event_type"  # one more array, of logs with event types
+SHOWN: Final = ("shown_offsets", "shown")  # two more, of logs with impressions
 MAX_EVENT_TYPES: Final = 1000  # more are no types: an id, a time or a text was mapped by mistake
 _COLUMNS: Final[dict[str, np.dtype[Any]]] = {
     "user": np.dtype(np.int32),
@@ -34,6 +39,12 @@ _COLUMNS: Final[dict[str, np.dtype[Any]]] = {
     "weight": np.dtype(np.float32),
     "event_type": np.dtype(np.int16),
 }
+# where an event's impressions begin among all of them, and how many there are
+_SHOWN: Final[dict[str, np.dtype[Any]]] = {
+    "shown_begin": np.dtype(np.int64),
+    "shown_count": np.dtype(np.int32),
+}
+_SHOWN_ID: Final = np.dtype(np.int32)
 
 
 class EncodedEvents(NamedTuple):
@@ -50,6 +61,10 @@ class EncodedEvents(NamedTuple):
       dropped: identical rows that were dropped.
       event_type: int16 `[events]`, 0 where unknown, else 1 + the position in `event_types`.
       event_types: the types there are, in natural order.
+      shown_begin: int64 `[events]`, where an event's impressions begin in `shown`; all 0 without.
+      shown_count: int32 `[events]`, how many they are.
+      shown: int32 `[impressions]`, positions in `shown_ids`, in no order of use.
+      shown_ids: ids that were shown, with events or not.
     """
 
     user_ids: list[str]
@@ -62,6 +77,10 @@ class EncodedEvents(NamedTuple):
     dropped: int
     event_type: NDArray[np.int16]
     event_types: list[str]
+    shown_begin: NDArray[np.int64]
+    shown_count: NDArray[np.int32]
+    shown: NDArray[np.int32]
+    shown_ids: list[str]
 
 
 class _Ids:
@@ -91,14 +110,19 @@ def encode_events(
     *,
     before: Iterable[pl.DataFrame] = (),
     keep_duplicates: bool = False,
+    part_events: int = PART_EVENTS,
+    impressions: bool = False,
 ) -> EncodedEvents:
     """Encodes and sorts a stream of interactions.
 
     Args:
       reader: the interactions; its report is completed.
-      scratch: an existing folder for temporary files, 26 bytes an event; they are removed.
+      scratch: an existing folder for temporary files, 80 bytes an event at most; they are removed,
+        the arrays of a large table being mapped from files that have no name any more.
       before: chunks of events that stand in front of the reader's; they all stay.
       keep_duplicates: whether identical rows stay.
+      part_events: rows sorted at once.
+      impressions: whether `before` has impressions.
 
     Returns:
       The sorted events.
@@ -106,69 +130,121 @@ def encode_events(
     Raises:
       DataError: bad rows, fewer than two users or two items, or too many event types.
     """
-    users, items, types = _Ids(), _Ids(), _Ids()
-    given = 0
-    files = {name: (scratch / f"{name}.raw").open("wb") for name in _COLUMNS}
-    try:
-        for own, chunk in chain(((False, c) for c in before), ((True, c) for c in reader)):
-            given += 0 if own else chunk.height
-            columns = {
-                "user": users.encode(chunk["user_id"]),
-                "item": items.encode(chunk["item_id"]),
-                "time": chunk["timestamp"].to_numpy(),
-                "feedback": _one_nan(chunk["feedback"].to_numpy()),
-                "weight": chunk["weight"].to_numpy(),
-                "event_type": _encode_types(types, chunk["event_type"], reader.report),
-            }
-            for name, values in columns.items():
-                files[name].write(np.ascontiguousarray(values, _COLUMNS[name]).data)
-    finally:
-        for file in files.values():
-            file.close()
-    for kind, table in (("user", users), ("item", items)):
+    ids = _Numbers(_Ids(), _Ids(), _Ids(), _Ids())
+    impressions = impressions or reader.has_impressions
+    columns = _COLUMNS | _SHOWN if impressions else _COLUMNS
+    given, rows = _write_raw(reader, scratch, before, ids, columns)
+    for kind, table in (("user", ids.users), ("item", ids.items)):
         if table.frame.height < 2:
             raise DataError(
                 reader.report.source,
                 found=f"a single {kind}, {table.frame['id'][0]!r}",
                 expected=f"at least 2 {kind}s",
-                column=reader.report.columns[f"{kind}_id"],
+                column=reader.report.columns.get(f"{kind}_id", "session_id"),
             )
-    raw = {
-        name: np.memmap(scratch / f"{name}.raw", dtype, mode="r")
-        for name, dtype in _COLUMNS.items()
-    }
-    user_ids, user_of = _renumber(users)
-    item_ids, item_of = _renumber(items)
-    event_types, type_of = _renumber(types)
-    user = user_of[raw["user"]]
-    # one key for both sorts three times as fast; times end in 2100, below 2 to the 32
-    order = np.argsort((user.astype(np.int64) << 32) | raw["time"], kind="stable")
-    dropped = 0
-    if not keep_duplicates:
-        alike = ("time", "item", "feedback", "event_type")
-        same = _repeated_rows(user[order], *(raw[name][order] for name in alike))
-        same &= order >= given
-        dropped = int(same.sum())
-        order = order[~same]
-        reader.report.drop("identical row", dropped)
-        reader.report.rows_kept -= dropped
-    counts = np.bincount(user[order], minlength=len(user_ids))
-    encoded = EncodedEvents(
-        user_ids,
-        item_ids,
-        np.concatenate([[0], np.cumsum(counts)]).astype(np.int64),
-        item_of[raw["item"][order]],
-        raw["time"][order],
-        raw["feedback"][order],
-        raw["weight"][order],
-        dropped,
-        np.append(np.int16(0), type_of.astype(np.int16) + np.int16(1))[raw["event_type"][order]],
-        event_types,
+    user_ids, user_of = _renumber(ids.users)
+    item_ids, item_of = _renumber(ids.items)
+    event_types, type_of = _renumber(ids.types)
+    type_of = np.append(0, type_of + 1)  # 0 is unknown
+    # events of each user, by its place, among all rows and among those that are given
+    place = np.argsort(user_of)
+    counts, known = (
+        count_users(scratch, _COLUMNS["user"], len(user_ids), among)[place]
+        for among in (rows, given)
     )
-    raw.clear()
-    for name in _COLUMNS:
-        (scratch / f"{name}.raw").unlink()
-    return encoded
+    starts = part_starts(counts, part_events)
+    bounds = deal(scratch, columns, user_of, counts, starts)
+    given_of = np.add.reduceat(known, starts[:-1])  # they stand first in each part
+    dropped, counts = 0, np.zeros(len(user_ids), np.int64)
+    with ExitStack() as stack:
+        out = {
+            name: stack.enter_context((scratch / f"{name}.sorted").open("wb"))
+            for name in columns
+            if name != "user"
+        }
+        for part, found, order in sorted_parts(scratch, columns, user_of, bounds):
+            if not keep_duplicates:
+                alike = (found[name] for name in ("user", "time", "item", "feedback", "event_type"))
+                same = _repeated_rows(*alike) & (order >= given_of[part])
+                dropped += int(same.sum())
+                found = {name: values[~same] for name, values in found.items()}
+            first, last = int(starts[part]), int(starts[part + 1])
+            counts[first:last] = np.bincount(found.pop("user") - first, minlength=last - first)
+            found["item"] = item_of[found["item"]]
+            found["event_type"] = type_of[found["event_type"]]
+            for name, values in found.items():
+                append(out[name], values, columns[name])
+    reader.report.drop("identical row", dropped)
+    reader.report.rows_kept -= dropped
+    arrays = {name: whole(scratch / f"{name}.sorted", columns[name]) for name in out}
+    arrays["shown"] = whole(scratch / "shown.raw", _SHOWN_ID)
+    for name in _SHOWN:
+        arrays.setdefault(name, np.broadcast_to(np.int32(0), int(counts.sum())))
+    for file in (*(f"{name}.raw" for name in (*columns, "shown")), *(f"{n}.sorted" for n in out)):
+        (scratch / file).unlink()
+    return EncodedEvents(
+        user_ids=user_ids,
+        item_ids=item_ids,
+        offsets=np.concatenate([[0], np.cumsum(counts)]).astype(np.int64),
+        dropped=dropped,
+        event_types=event_types,
+        shown_ids=ids.shown.frame["id"].to_list(),
+        **arrays,
+    )
+
+
+class _Numbers(NamedTuple):
+    """Provisional numbers of what is written as text."""
+
+    users: _Ids
+    items: _Ids
+    types: _Ids
+    shown: _Ids
+
+
+def _write_raw(
+    reader: InteractionReader,
+    scratch: Path,
+    before: Iterable[pl.DataFrame],
+    ids: _Numbers,
+    columns: Mapping[str, np.dtype[Any]],
+) -> tuple[int, int]:
+    """Writes a file a column; returns how many rows are of `before`, and how many there are."""
+    given = rows = shown = 0
+    with ExitStack() as stack:
+        files = {
+            name: stack.enter_context((scratch / f"{name}.raw").open("wb"))
+            for name in (*columns, "shown")
+        }
+        for own, chunk in chain(((False, c) for c in before), ((True, c) for c in reader)):
+            given += 0 if own else chunk.height
+            rows += chunk.height
+            values: dict[str, NDArray[Any]] = {
+                "user": ids.users.encode(chunk["user_id"]),
+                "item": ids.items.encode(chunk["item_id"]),
+                "time": chunk["timestamp"].to_numpy(),
+                "feedback": _one_nan(chunk["feedback"].to_numpy()),
+                "weight": chunk["weight"].to_numpy(),
+                "event_type": _encode_types(ids.types, chunk["event_type"], reader.report),
+            }
+            if "shown_count" in columns:
+                lists = _impressions(chunk)
+                count = lists.list.len().to_numpy().astype(np.int64)
+                values["shown_begin"] = shown + np.cumsum(count) - count
+                values["shown_count"] = count
+                shown += int(count.sum())
+                each = ids.shown.encode(lists.explode(empty_as_null=False))
+                append(files["shown"], each, _SHOWN_ID)
+            for name, column in values.items():
+                append(files[name], column, columns[name])
+    return given, rows
+
+
+def _impressions(chunk: pl.DataFrame) -> pl.Series:
+    """A chunk's lists of shown ids, empty ones where it has none."""
+    if "impressions" in chunk.columns:
+        return chunk["impressions"]
+    return pl.Series([[]], dtype=pl.List(pl.String)).new_from_index(0, chunk.height)
 
 
 def _encode_types(types: _Ids, labels: pl.Series, report: ReadReport) -> NDArray[np.int16]:
@@ -235,16 +311,20 @@ def fingerprint(
     """Returns the SHA-256, in hexadecimal, of an event log's arrays and ids.
 
     Args:
-      arrays: by name, those of `ARRAYS` and, where there are event types, `EVENT_TYPE`.
+      arrays: by name, those of `ARRAYS`, where there are event types `EVENT_TYPE`, and where there
+        are impressions those of `SHOWN`.
       user_ids: `[users]`.
       item_ids: `[items]`.
       event_types: without them the fingerprint is that of a table without such a column.
     """
     digest = hashlib.sha256()
-    for name in (*ARRAYS, EVENT_TYPE) if event_types else ARRAYS:
-        little = np.ascontiguousarray(arrays[name], arrays[name].dtype.newbyteorder("<"))
-        digest.update(f"{name} {little.dtype.str} {len(little)}\n".encode())
-        digest.update(little.data)
+    optional = [EVENT_TYPE] if event_types else []
+    for name in (*ARRAYS, *optional, *(name for name in SHOWN if name in arrays)):
+        array = arrays[name]
+        little = array.dtype.newbyteorder("<")
+        digest.update(f"{name} {little.str} {len(array)}\n".encode())
+        for rows in slices(len(array)):
+            digest.update(np.ascontiguousarray(array[rows], little).data)
     for ids in (user_ids, item_ids, event_types) if event_types else (user_ids, item_ids):
         digest.update(json.dumps(list(ids), ensure_ascii=True).encode())
     return digest.hexdigest()

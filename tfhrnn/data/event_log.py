@@ -1,7 +1,8 @@
 """The encoded events of a data set, in a folder of memory-mapped arrays.
 
 `write_event_log` reads tables and writes the folder: offsets.npy, item.npy, time.npy, feedback.npy,
-weight.npy, users.parquet, items.parquet, meta.json and, where events have types, event_type.npy.
+weight.npy, users.parquet, items.parquet, meta.json and, where events have types, event_type.npy,
+where they have impressions, shown_offsets.npy and shown.npy.
 `EventLog.open` maps it. Events are
 contiguous by user, sorted by time, equal times in the table's row order. The folder appears under
 its name only when it is complete.
@@ -10,7 +11,7 @@ its name only when it is complete.
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -21,10 +22,20 @@ import polars as pl
 from numpy.typing import NDArray
 
 from tfhrnn.data.catalogue import FIRST_ITEM, Catalogue
-from tfhrnn.data.encoding import ARRAYS, EVENT_TYPE, EncodedEvents, encode_events, fingerprint
+from tfhrnn.data.disk_arrays import slices, write_npy
+from tfhrnn.data.encoding import (
+    ARRAYS,
+    EVENT_TYPE,
+    SHOWN,
+    EncodedEvents,
+    encode_events,
+    fingerprint,
+)
 from tfhrnn.data.entities import join_items, join_users
+from tfhrnn.data.event_rules import EventRules
 from tfhrnn.data.features import FeatureSet
 from tfhrnn.data.files import whole_folder, write_parquet
+from tfhrnn.data.impressions import write_impressions
 from tfhrnn.data.sessions import DEFAULT_THRESHOLDS, check_thresholds
 from tfhrnn.data.sources import CHUNK_ROWS, TableSource
 from tfhrnn.data.tables import (
@@ -61,6 +72,9 @@ class EventLog:
       user_frame: a row a user, `user_id` and the raw feature columns.
       directory: where it stands.
       event_type: int16 `[events]`, 0 where unknown, else 1 + the position in `event_types`.
+      shown_offsets: int64 `[events + 1]`; the impressions of event e, without the chosen item,
+        stand from shown_offsets[e] to shown_offsets[e + 1].
+      shown: int32 `[impressions]`, item indices.
     """
 
     offsets: NDArray[np.int64]
@@ -77,6 +91,8 @@ class EventLog:
     user_frame: pl.DataFrame
     directory: Path
     event_type: NDArray[np.int16]
+    shown_offsets: NDArray[np.int64]
+    shown: NDArray[np.int32]
 
     @property
     def num_users(self) -> int:
@@ -97,6 +113,11 @@ class EventLog:
     def has_feedback(self) -> bool:
         """Whether any event's feedback is known."""
         return bool(self.meta["has_feedback"])
+
+    @property
+    def most_shown(self) -> int:
+        """Most impressions of one event, 0 where none has any."""
+        return int(self.meta.get("most_shown", 0))
 
     @property
     def event_types(self) -> tuple[str, ...]:
@@ -123,6 +144,11 @@ class EventLog:
         """Role → column of the tables that were read, for further ones of the same data."""
         # Logs of earlier versions tell only those of the last table.
         return dict(self.meta.get("columns") or self.report.columns)
+
+    @property
+    def rules(self) -> EventRules:
+        """Which rows of the tables became events, and what they count, for further tables."""
+        return EventRules.from_json(self.meta.get("event_rules"))
 
     @property
     def report(self) -> ReadReport:
@@ -169,18 +195,23 @@ class EventLog:
         try:
             names = (*ARRAYS, EVENT_TYPE) if meta.get("event_types") else ARRAYS
             # Still read from the disk as needed; slices of the subclass cost ten times a view's.
+            if meta.get("most_shown"):
+                names = (*names, *SHOWN)
             arrays = {n: np.asarray(np.load(directory / f"{n}.npy", mmap_mode="r")) for n in names}
             users = pl.read_parquet(directory / "users.parquet")
             items = pl.read_parquet(directory / "items.parquet")
         except (OSError, ValueError, EOFError, pl.exceptions.PolarsError) as error:
             raise RunError(f"{directory}: got a damaged event log; prepare it anew") from error
         events = int(arrays["offsets"][-1])
-        if any(len(arrays[n]) != events for n in names[1:]) or (
-            len(arrays["offsets"]) != users.height + 1
-        ):
+        lengths = {"offsets": users.height + 1, "shown_offsets": events + 1}
+        if "shown" in arrays:
+            lengths["shown"] = int(arrays["shown_offsets"][-1])
+        if any(len(array) != lengths.get(name, events) for name, array in arrays.items()):
             raise RunError(f"{directory}: got arrays of unlike lengths; prepare it anew")
         # A log without types, or from before there were any, is one whose types are all unknown.
         arrays.setdefault(EVENT_TYPE, np.broadcast_to(np.int16(0), events))
+        arrays.setdefault("shown_offsets", np.broadcast_to(np.int64(0), events + 1))
+        arrays.setdefault("shown", np.zeros(0, np.int32))
         item_features = _features(meta["item_features"])
         user_features = _features(meta["user_features"])
         return cls(
@@ -212,6 +243,7 @@ def write_event_log(
     thresholds: Sequence[int] = DEFAULT_THRESHOLDS,
     keep_duplicates: bool = False,
     chunk_rows: int = CHUNK_ROWS,
+    rules: EventRules | None = None,
 ) -> EventLog:
     """Reads tables and writes an event log.
 
@@ -232,6 +264,7 @@ def write_event_log(
       thresholds: gap thresholds in seconds that go with the data.
       keep_duplicates: whether rows identical in user, item, time, feedback and event type stay.
       chunk_rows: rows held as text at a time.
+      rules: which rows become events, and what they count; all of them if left out.
 
     Returns:
       The log, opened.
@@ -252,6 +285,7 @@ def write_event_log(
             timestamp_unit=timestamp_unit,
             separator=separator,
             chunk_rows=chunk_rows,
+            rules=rules,
         )
     item_table = _table(items, "item_id", item_features, columns)
     user_table = _table(users, "user_id", user_features, columns)
@@ -268,6 +302,7 @@ def write_event_log(
             name=name,
             thresholds=thresholds,
             report=reader.report,
+            rules=reader.rules,
         )
     return EventLog.open(out)
 
@@ -281,6 +316,7 @@ def save_events(
     name: str,
     thresholds: Sequence[int],
     report: ReadReport,
+    rules: EventRules,
     columns: Mapping[str, str] | None = None,
 ) -> None:
     """Writes the files of an event log.
@@ -293,6 +329,7 @@ def save_events(
       name: the data set's.
       thresholds: gap thresholds in seconds.
       report: what was read.
+      rules: that rows became events by, for further tables.
       columns: role → column that a further table is looked for under; by default the report's.
 
     Raises:
@@ -305,18 +342,25 @@ def save_events(
         how="left",
         maintain_order="left",
     )
-    rows = place["row"].to_numpy().astype(np.int32)
-    arrays = {
-        "offsets": events.offsets,
-        "item": rows[events.item] + np.int32(FIRST_ITEM),
-        "time": events.time,
-        "feedback": events.feedback,
-        "weight": events.weight,
+    rows = place["row"].to_numpy().astype(np.int32) + np.int32(FIRST_ITEM)
+    size = len(events.time)
+    streams: dict[str, Iterable[NDArray[Any]]] = {
+        "item": (rows[events.item[part]] for part in slices(size)),
+        "time": (events.time[part] for part in slices(size)),
+        "feedback": (events.feedback[part] for part in slices(size)),
+        "weight": (events.weight[part] for part in slices(size)),
     }
     if events.event_types:
-        arrays[EVENT_TYPE] = events.event_type
-    for key, array in arrays.items():
-        np.save(folder / f"{key}.npy", array)
+        streams[EVENT_TYPE] = (events.event_type[part] for part in slices(size))
+    np.save(folder / "offsets.npy", events.offsets)
+    for key, blocks in streams.items():
+        write_npy(folder / f"{key}.npy", getattr(events, key).dtype, size, blocks)
+    names = ["offsets", *streams]
+    most_shown = 0
+    if events.shown_ids:
+        most_shown = _save_impressions(folder, events, item_frame, report)
+        names += SHOWN if most_shown else []
+    arrays = {key: np.load(folder / f"{key}.npy", mmap_mode="r") for key in names}
     write_parquet(user_frame, folder / "users.parquet")
     write_parquet(item_frame, folder / "items.parquet")
     meta = {
@@ -327,10 +371,12 @@ def save_events(
         "users": user_frame.height,
         "items": item_frame.height,
         "events": len(events.time),
-        "has_feedback": bool(np.isfinite(events.feedback).any()),
+        "has_feedback": any(np.isfinite(events.feedback[part]).any() for part in slices(size)),
         "event_types": events.event_types,
+        "most_shown": most_shown,
         "item_features": item_set.to_json() if item_set else None,
         "user_features": user_set.to_json() if user_set else None,
+        "event_rules": rules.to_json() if rules else None,
         "columns": dict(report.columns if columns is None else columns),
         "report": report.to_json(),
         "fingerprint": fingerprint(
@@ -339,6 +385,24 @@ def save_events(
     }
     text = json.dumps(meta, indent=2, ensure_ascii=False)
     (folder / "meta.json").write_text(text, encoding="utf-8")
+
+
+def _save_impressions(
+    folder: Path, events: EncodedEvents, item_frame: pl.DataFrame, report: ReadReport
+) -> int:
+    """Writes the impressions if any are left; returns the most of one event."""
+    index = {item: at for at, item in enumerate(item_frame["item_id"], FIRST_ITEM)}
+    shown = np.array([index.get(item, -1) for item in events.shown_ids], np.int32)
+    written = write_impressions(folder, events, np.load(folder / "item.npy", mmap_mode="r"), shown)
+    if written.unknown:
+        report.notes.append(
+            f"{written.unknown} ids among the impressions have neither an event nor a row in the "
+            "item table: they are left out"
+        )
+    if not written.impressions:
+        for name in SHOWN:
+            (folder / f"{name}.npy").unlink()
+    return written.most
 
 
 def require_replaceable(out: Path) -> None:

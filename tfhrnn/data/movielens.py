@@ -11,6 +11,7 @@ package; its terms are in `NOTICE` and are handed to `notify` whenever a copy is
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -97,7 +98,8 @@ def load_movielens(
     """Loads a MovieLens data set.
 
     Args:
-      name: one of `NAMES`; with a folder, only what to call it.
+      name: one of `NAMES`, or what TensorFlow Datasets calls it; with a folder, only what to call
+        it.
       source: "tfds"; "wheel", the package recbole 1.2.1 on the Python package index (ml-100k only);
         a folder in GroupLens' layout; or "auto": for ml-100k a copy cached earlier, else the
         package, else TensorFlow Datasets, for the others TensorFlow Datasets.
@@ -117,8 +119,7 @@ def load_movielens(
     say = notify or (lambda line: None)
     if source not in ("auto", "tfds", "wheel"):
         return _loaded(name, str(source), read_folder(Path(source)))
-    if name not in NAMES:
-        raise ConfigError(f"MovieLens: got the name {name!r}, expected one of {', '.join(NAMES)}")
+    name = plain_name(name)
     if source == "wheel" and name != "ml-100k":
         raise ConfigError(f"MovieLens: got {name} from the package, which only has ml-100k")
     failures = []
@@ -137,6 +138,25 @@ def load_movielens(
         failures.append(str(error))
     advice = "download it from grouplens.org and give its folder as the source"
     raise RunError(f"{name}: {'; '.join(failures)}; or {advice}")
+
+
+def plain_name(name: str) -> str:
+    """Returns the one of `NAMES` that is meant, TensorFlow Datasets' names being known too.
+
+    Raises:
+      ConfigError: there is no such data set.
+
+    >>> plain_name("movielens/100k-ratings"), plain_name("movielens/latest-small"), plain_name("1m")
+    ('ml-100k', 'ml-latest-small', 'ml-1m')
+    """
+    size = re.fullmatch(r"(?:movielens/|ml-)?(.+?)(?:-ratings)?", name)
+    plain = f"ml-{size[1]}" if size else name
+    if plain not in NAMES:
+        raise ConfigError(
+            f"MovieLens: got the name {name!r}, expected one of {', '.join(NAMES)}, or as "
+            "TensorFlow Datasets has it, such as movielens/100k-ratings"
+        )
+    return plain
 
 
 def cache_folder(cache: str | Path | None = None) -> Path:

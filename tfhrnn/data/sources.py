@@ -1,9 +1,9 @@
 """Opens a table, wherever it is, as chunks of its columns.
 
-In goes a CSV file (also tab separated or gzipped), a Parquet file, a polars or a pandas frame; out
-go polars frames of a bounded number of rows, in the table's order. CSV is cut into blocks at line
-ends outside quotes and every field is kept as text, so a file is never held whole and no id is
-rewritten by a guess at its type.
+In goes a CSV file (also tab separated or gzipped), a Parquet file, several of them by a pattern, a
+polars or a pandas frame; out go polars frames of a bounded number of rows, in the table's order.
+CSV is cut into blocks at line ends outside quotes and every field is kept as text, so a file is
+never held whole and no id is rewritten by a guess at its type.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ from __future__ import annotations
 import csv
 import gzip
 import io
+import re
 import zlib
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
@@ -19,6 +20,7 @@ from typing import IO, Any, Final, NamedTuple, cast
 import numpy as np
 import polars as pl
 
+from tfhrnn.data.file_sets import is_pattern, open_files
 from tfhrnn.errors import DataError
 
 TableSource = str | Path | pl.DataFrame | pl.LazyFrame | Any  # the last: a pandas frame
@@ -37,23 +39,37 @@ class Source(NamedTuple):
       label: what to call it in messages.
       names: its columns.
       chunks: given columns and a number of rows, the frames in order.
+      locate: given a row, counted from 1, where it stands: the file and the row there; None where
+        that is `label` and the row itself.
     """
 
     label: str
     names: tuple[str, ...]
     chunks: Callable[[Sequence[str], int], Iterator[pl.DataFrame]]
+    locate: Callable[[int], tuple[str, int]] | None = None
 
 
 def table_name(source: TableSource) -> str:
-    """What to call a data set of that table: the file's name, or "frame"."""
-    return Path(source).stem if isinstance(source, (str, Path)) else "frame"
+    """What to call a data set of that table: the file's name, or "frame".
+
+    >>> table_name("logs/part-*.parquet"), table_name("logs/*.csv"), table_name("ratings.csv")
+    ('part', 'logs', 'ratings')
+    """
+    if not isinstance(source, (str, Path)):
+        return "frame"
+    path = Path(source)
+    if not is_pattern(path):
+        return path.stem
+    names = (re.sub(r"[^\w ]*[*?\[].*", "", part) for part in (path.name, *path.parts[-2::-1]))
+    return next((name for name in names if name), "files")
 
 
 def open_source(source: TableSource, separator: str | None = None) -> Source:
     """Opens a table.
 
     Args:
-      source: a path, a polars frame (eager or lazy) or a pandas frame; it is only read.
+      source: a path or a pattern of paths, a polars frame (eager or lazy) or a pandas frame, or a
+        table that is open; it is only read.
       separator: of a CSV file; None takes it from the file's name (tab for .tsv, .tab and
         RecBole's .inter, .item and .user, otherwise a comma).
 
@@ -63,16 +79,23 @@ def open_source(source: TableSource, separator: str | None = None) -> Source:
     Raises:
       DataError: no such file, a folder, an empty file, or one of another kind.
     """
+    if isinstance(source, Source):
+        return source
     if isinstance(source, pl.DataFrame):
         return _from_frame(source)
     if isinstance(source, pl.LazyFrame):
-        lazy = source
-        names = tuple(lazy.collect_schema().names())
-        return Source("frame", names, lambda c, n: lazy.select(c).collect().iter_slices(n))
+        return _from_lazy(source)
     if isinstance(source, (str, Path)):
         path = Path(source)
+        if is_pattern(path):
+            files, first = open_files(path, lambda file: open_source(file, separator))
+            return Source(str(path), first.names, files.chunks, files.locate)
         if path.is_dir():
-            raise DataError(path, found="a folder", expected="a CSV or Parquet file")
+            raise DataError(
+                path,
+                found="a folder",
+                expected=f"a CSV or Parquet file, or a pattern such as '{path}/*.parquet'",
+            )
         if not path.exists():
             raise DataError(path, found="no such file", expected="a CSV or Parquet file")
         if path.stat().st_size == 0:
@@ -93,6 +116,16 @@ def open_source(source: TableSource, separator: str | None = None) -> Source:
 
 def _from_frame(frame: pl.DataFrame) -> Source:
     return Source("frame", tuple(frame.columns), lambda c, n: frame.select(c).iter_slices(n))
+
+
+def _from_lazy(frame: pl.LazyFrame) -> Source:
+    """Streams a query; its result is never held whole."""
+
+    def chunks(columns: Sequence[str], rows: int) -> Iterator[pl.DataFrame]:
+        for batch in frame.select(columns).collect_batches(chunk_size=rows, maintain_order=True):
+            yield from batch.iter_slices(rows)
+
+    return Source("frame", tuple(frame.collect_schema().names()), chunks)
 
 
 def _from_parquet(path: Path) -> Source:

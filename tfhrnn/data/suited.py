@@ -77,6 +77,12 @@ def suited_config(
             "data with event types (prepare --map event_type=COLUMN)",
         ),
     }
+    weight = config.training.impression_weight
+    if weight and not log.most_shown:  # no preset brings it along
+        raise ConfigError(
+            f"impression_weight: got {weight:g}, expected data with impressions "
+            "(prepare --map impressions=COLUMN)"
+        )
     off: dict[str, object] = {}
     lines = []
     for name, (there, without, expected) in needs.items():

@@ -1,24 +1,28 @@
 """Says what is in an event log before anything is trained on it.
 
 In goes an event log; out go counts, what was dropped, repeats, ties, gaps and levels, feedback, and
-one user's first events decoded, as plain values for a file or as a table for people.
+one user's first events decoded, as plain values for a file or as a table for people. The log may be
+larger than memory.
 """
 
 from __future__ import annotations
 
 from datetime import datetime, timezone
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from tfhrnn.data.sessions import (
-    describe_seconds,
-    gap_levels,
-    gap_quantiles,
-    gaps,
-    level_shares,
-    start_level,
+from tfhrnn.data.catalogue import FIRST_ITEM
+from tfhrnn.data.log_parts import (
+    counts_of,
+    exact_quantiles,
+    feedback_moments,
+    gap_parts,
+    level_counts,
+    repeated_events,
 )
+from tfhrnn.data.sessions import describe_seconds, gap_levels, start_level
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -43,20 +47,21 @@ def summarize(log: EventLog, *, events: int = 8) -> dict[str, Any]:
       mean and std, None without; `event_types`, type → events ("": unknown), empty without types;
       and `user`, the one with the median number of events.
     """
-    gap = gaps(log)
+    parts = partial(gap_parts, log)
+    levels = level_counts(parts, log.thresholds)
+    gaps = max(1, int(levels.sum()))
     counts = np.diff(log.offsets)
-    feedback = np.asarray(log.feedback[~np.isnan(log.feedback)], np.float64)
     report = log.report
-    known = (
-        {"mean": float(feedback.mean()), "std": float(feedback.std())} if feedback.size else None
-    )
+    moments = feedback_moments(log)
     return {
         "name": log.name,
         "source": report.source,
         "fingerprint": log.fingerprint,
         "users": log.num_users,
         "items": log.num_items,
-        "cold_items": log.num_items - len(np.unique(log.item)),
+        "cold_items": int(
+            (counts_of(log.item, log.num_items + FIRST_ITEM)[FIRST_ITEM:] == 0).sum()
+        ),
         "events": log.num_events,
         "rows_read": report.rows_read,
         "dropped": dict(report.dropped),
@@ -66,14 +71,14 @@ def summarize(log: EventLog, *, events: int = 8) -> dict[str, Any]:
         "first_event": show_time(int(log.time.min())),
         "last_event": show_time(int(log.time.max())),
         "repeats": repeat_share(log),
-        "tied_gaps": float((gap == 0).mean()) if gap.size else 0.0,
-        "gap_quantiles": {str(q): value for q, value in gap_quantiles(gap, _QUANTILES).items()},
+        "tied_gaps": sum(int((part == 0).sum()) for part in parts()) / gaps,
+        "gap_quantiles": {str(q): value for q, value in exact_quantiles(parts, _QUANTILES).items()},
         "thresholds": list(log.thresholds),
-        "level_shares": level_shares(gap, log.thresholds).tolist(),
+        "level_shares": (levels / gaps).tolist(),
         "events_per_user": {
             str(q): float(np.quantile(counts, q)) for q in (0.0, 0.25, 0.5, 0.75, 1.0)
         },
-        "feedback": known,
+        "feedback": None if moments is None else {"mean": moments[0], "std": moments[1]},
         "event_types": _event_types(log),
         "user": _decode(log, int(np.argsort(counts, kind="stable")[len(counts) // 2]), events),
     }
@@ -82,16 +87,14 @@ def summarize(log: EventLog, *, events: int = 8) -> dict[str, Any]:
 def _event_types(log: EventLog) -> dict[str, int]:
     if not log.event_types:
         return {}
-    counts = np.bincount(log.event_type, minlength=len(log.event_types) + 1)
+    counts = counts_of(log.event_type, len(log.event_types) + 1)
     named = zip(("", *log.event_types), counts.tolist(), strict=True)
     return {name: count for name, count in named if count}
 
 
 def repeat_share(log: EventLog) -> float:
     """Returns the share of events whose item the same user had before."""
-    user = np.repeat(np.arange(log.num_users, dtype=np.int64), np.diff(log.offsets))
-    pairs = np.unique(user * (int(log.item.max()) + 1) + log.item).size
-    return 1.0 - pairs / log.num_events
+    return repeated_events(log) / log.num_events
 
 
 def show_time(seconds: int) -> str:

@@ -14,15 +14,18 @@ from typing import Any, Final
 
 import polars as pl
 
+from tfhrnn.data.anonymous import SessionTies, note_blanks, read_ties
 from tfhrnn.data.cells import (
     Problems,
     check_finite,
     read_ids,
     read_labels,
+    read_lists,
     read_numbers,
     row_numbers,
 )
 from tfhrnn.data.columns import TableKind, map_columns, plain_name
+from tfhrnn.data.event_rules import EventRules
 from tfhrnn.data.features import FeatureColumn, parse_feature
 from tfhrnn.data.sources import CHUNK_ROWS, Source, TableSource, open_source
 from tfhrnn.data.timestamps import TimestampParser, TimestampUnit
@@ -36,6 +39,7 @@ CHUNK_SCHEMA: Final = {
     "weight": pl.Float32,
     "event_type": pl.String,
 }
+MOST_SHOWN: Final = 100  # impressions kept of an event
 
 
 @dataclass
@@ -79,7 +83,13 @@ class InteractionReader:
 
     Made by `read_interactions`. Each chunk is a polars frame with the columns of `CHUNK_SCHEMA`:
     feedback is NaN and the event type "" where unknown, weight 1 where the table has none. Bad rows
-    are counted through to the end of the table, then raised.
+    are counted through to the end of the table, then raised. A table with sessions is read twice,
+    since a later row may name an earlier one's user (`tfhrnn.data.anonymous`).
+
+    Attributes:
+      report: what was read.
+      rules: which rows become events.
+      ties: whose rows without a user are, once they were read.
     """
 
     def __init__(
@@ -89,11 +99,20 @@ class InteractionReader:
         *,
         timestamp_unit: TimestampUnit | None,
         chunk_rows: int,
+        rules: EventRules,
     ) -> None:
+        rules.require_columns(source.label, mapping)
+        self.rules = rules
         self._source = source
-        self._mapping = {role: mapping[role] for role in CHUNK_SCHEMA if role in mapping}
+        self._mapping = {
+            role: mapping[role]
+            for role in (*CHUNK_SCHEMA, "session_id", "impressions")
+            if role in mapping
+        }
         self._chunk_rows = chunk_rows
-        self._problems = Problems(source.label)
+        self.ties = SessionTies({})
+        self._cut = 0
+        self._problems = Problems(source.label, source.locate)
         self._times = TimestampParser(timestamp_unit, self._problems, mapping["timestamp"])
         used = set(self._mapping.values())
         self.report = ReadReport(
@@ -112,6 +131,11 @@ class InteractionReader:
         """Whether the table has a column of event types."""
         return "event_type" in self._mapping
 
+    @property
+    def has_impressions(self) -> bool:
+        """Whether the table has a column of shown items; chunks then have "impressions", lists."""
+        return "impressions" in self._mapping
+
     def __iter__(self) -> Iterator[pl.DataFrame]:
         """Yields validated chunks.
 
@@ -122,6 +146,9 @@ class InteractionReader:
         report.rows_read = report.rows_kept = 0
         report.dropped.clear()
         columns = list(dict.fromkeys(self._mapping.values()))
+        types: set[str] = set()
+        if "session_id" in self._mapping:
+            self.ties = read_ties(self._source, self._mapping, self._chunk_rows)
         for chunk in self._source.chunks(columns, self._chunk_rows):
             rows = row_numbers(report.rows_read + 1, chunk.height)
             report.rows_read += chunk.height
@@ -130,12 +157,25 @@ class InteractionReader:
                 report.drop("blank line", int(blank.sum()))
                 chunk, rows = chunk.filter(~blank), rows.filter(~blank)
             events = self._read(chunk, rows)
+            if self.rules:
+                types.update(events["event_type"].unique())
+                events, left_out = self.rules.apply(events)
+                for reason, count in left_out.items():
+                    report.drop(reason, count)
             if not self._problems and events.height:
                 report.rows_kept += events.height
                 yield events
         self._problems.raise_first()
+        self.rules.require_types(self._source.label, self._mapping.get("event_type", ""), types)
         if report.rows_kept == 0:
-            raise DataError(self._source.label, found="no rows", expected="interactions")
+            reasons = [f"{rows} with {reason}" for reason, rows in report.dropped.items()]
+            found = f"only rows that are left out: {', '.join(reasons)}" if reasons else "no rows"
+            raise DataError(self._source.label, found=found, expected="interactions")
+        report.notes += self.ties.notes()
+        if self._cut:
+            report.notes.append(
+                f"{self._cut} rows have more than {MOST_SHOWN} impressions: the first are kept"
+            )
         report.timestamp_unit, report.unit_inferred = self._times.unit, self._times.inferred
 
     def _read(self, chunk: pl.DataFrame, rows: pl.Series) -> pl.DataFrame:
@@ -143,7 +183,10 @@ class InteractionReader:
         read = {
             role: read_ids(cells[role], self._problems, self._mapping[role], rows)
             for role in ("user_id", "item_id")
+            if role == "item_id" or "session_id" not in cells
         }
+        if "session_id" in cells:
+            read["user_id"] = self._owners(cells, rows)
         read["timestamp"] = self._times.parse(cells["timestamp"], rows)
         for role, absent in (("feedback", float("nan")), ("weight", 1.0)):
             if role in cells:
@@ -155,7 +198,32 @@ class InteractionReader:
             read["event_type"] = read_labels(cells["event_type"], self._problems, column, rows)
         else:
             read["event_type"] = pl.Series([""]).new_from_index(0, chunk.height)
-        return pl.DataFrame([read[role].alias(role) for role in CHUNK_SCHEMA])
+        if self.has_impressions:
+            shown, cut = read_lists(
+                cells["impressions"],
+                self._problems,
+                self._mapping["impressions"],
+                rows,
+                most=MOST_SHOWN,
+            )
+            self._cut += cut
+            read["impressions"] = shown
+        return pl.DataFrame([column.alias(role) for role, column in read.items()]).select(
+            *CHUNK_SCHEMA, *(["impressions"] if self.has_impressions else [])
+        )
+
+    def _owners(self, cells: Mapping[str, pl.Series], rows: pl.Series) -> pl.Series:
+        """Whose each row is, by its user or by its session."""
+        labels = {
+            role: read_labels(cells[role], self._problems, self._mapping[role], rows)
+            for role in ("user_id", "session_id")
+            if role in cells
+        }
+        sessions = labels["session_id"]
+        users = labels.get("user_id", pl.Series([""]).new_from_index(0, len(sessions)))
+        owner = self.ties.owners(users, sessions)
+        note_blanks(owner, cells, self._mapping, self._problems, rows)
+        return owner
 
     def _numbers(self, role: str, cells: pl.Series, rows: pl.Series) -> pl.Series:
         column = self._mapping[role]
@@ -176,15 +244,18 @@ def read_interactions(
     timestamp_unit: TimestampUnit | None = None,
     separator: str | None = None,
     chunk_rows: int = CHUNK_ROWS,
+    rules: EventRules | None = None,
 ) -> InteractionReader:
     """Opens a table of interactions for streaming.
 
     Args:
-      source: CSV (.csv, .tsv, .inter, with .gz too) or Parquet file, polars or pandas frame.
+      source: CSV (.csv, .tsv, .inter, with .gz too) or Parquet file, a pattern of such files, a
+        polars or a pandas frame.
       columns: role → column where names are not known ones; see `columns.ALIASES`.
       timestamp_unit: "s", "ms" or "iso"; None infers it.
       separator: of a CSV file; None takes it from the file's name.
       chunk_rows: rows held at a time.
+      rules: which rows become events, and what they count; all of them if left out.
 
     Returns:
       A reader to iterate once.
@@ -195,7 +266,13 @@ def read_interactions(
     """
     opened = open_source(source, separator)
     mapping = map_columns(opened.names, columns=columns, source=opened.label)
-    return InteractionReader(opened, mapping, timestamp_unit=timestamp_unit, chunk_rows=chunk_rows)
+    return InteractionReader(
+        opened,
+        mapping,
+        timestamp_unit=timestamp_unit,
+        chunk_rows=chunk_rows,
+        rules=rules or EventRules(),
+    )
 
 
 @dataclass(frozen=True)
@@ -283,7 +360,7 @@ def read_table(
     cells = pl.concat(chunks).with_row_index("row of the table", offset=1)
     cells = cells.filter(~pl.all_horizontal(pl.col(needed).is_null()))
     row_of = cells["row of the table"]
-    problems = Problems(opened.label)
+    problems = Problems(opened.label, opened.locate)
     ids = read_ids(cells[chosen[id_role]], problems, chosen[id_role], row_of)
     problems.add(
         chosen[id_role],

@@ -25,6 +25,7 @@ import tensorflow as tf
 
 from tfhrnn.data.catalogue import FIRST_ITEM, START, UNKNOWN
 from tfhrnn.data.event_log import EventLog
+from tfhrnn.data.impressions import padded_rows
 from tfhrnn.data.sessions import gap_levels, start_level
 
 _NEVER = np.iinfo(np.int32).max
@@ -55,6 +56,7 @@ class Batch(NamedTuple):
       first_item: `[lanes, window]` int32, index of the user's first item, known at every step from
         the start event on; 0 in padding.
       event_type: `[lanes, window]` int32, of the event read; 0 where unknown.
+      shown: `[lanes, window, most]` int32, items shown beside the next one; 0 is none.
     """
 
     item: Any
@@ -72,6 +74,7 @@ class Batch(NamedTuple):
     seen: Any
     first_item: Any
     event_type: Any
+    shown: Any
 
     @classmethod
     def blank(
@@ -83,6 +86,7 @@ class Batch(NamedTuple):
         level: int = 0,
         tied: int = 1,
         entries: int = 0,
+        shown: int = 0,
     ) -> Batch:
         """A batch of padding: start events of weight 0, at `level`, as NumPy arrays."""
         shape = (lanes, window)
@@ -102,6 +106,7 @@ class Batch(NamedTuple):
             seen=np.zeros((lanes, entries, 3), np.int32),
             first_item=np.full(shape, START, np.int32),
             event_type=np.zeros(shape, np.int32),
+            shown=np.zeros((*shape, shown), np.int32),
         )
 
 
@@ -121,6 +126,7 @@ class _Steps(NamedTuple):
     weight: npt.NDArray[np.float32]
     first_item: npt.NDArray[np.int32]
     event_type: npt.NDArray[np.int32]
+    shown: npt.NDArray[np.int32]
     stays: npt.NDArray[np.int32]
 
 
@@ -175,6 +181,7 @@ class Windows:
       flush_steps: steps of weight 0 before each start event, for towers that need them.
       target_weight: from a user's levels and weights, `[events]` each, to the weights of the
         targets; by default the weights themselves.
+      shown: most impressions a step, the first ones; 0 leaves `Batch.shown` empty.
       time_weight: from the targets' times `[events]`, Unix seconds, to what their weights are
         multiplied by.
       seed: of all draws; epoch e draws from `(seed, e)`, so an epoch can be repeated alone.
@@ -196,8 +203,10 @@ class Windows:
         flush_steps: int = 0,
         target_weight: TargetWeight | None = None,
         time_weight: TimeWeight | None = None,
+        shown: int = 0,
         seed: int = 0,
     ) -> None:
+        self.shown = shown
         self.log, self.lanes, self.window = log, lanes, window
         self.users = np.asarray([u for u in users if log.offsets[u + 1] > log.offsets[u]], np.int64)
         self.thresholds, self.tied_targets, self.seen_items = thresholds, tied_targets, seen_items
@@ -307,6 +316,7 @@ class Windows:
             level=start_level(self.thresholds),
             tied=self.tied_targets,
             entries=self.entries,
+            shown=self.shown,
         )
 
     def _fill(self, batch: Batch, lane: int, source: _Lane, rng: np.random.Generator) -> None:
@@ -345,10 +355,11 @@ class Windows:
         item, time = np.asarray(log.item[begin:end]), np.asarray(log.time[begin:end])
         feedback, weight = np.asarray(log.feedback[begin:end]), np.asarray(log.weight[begin:end])
         types = np.asarray(log.event_type[begin:end])
+        shown = padded_rows(log.shown, log.shown_offsets, slice(begin, end), self.shown)
         if self.shuffle_ties:
             order = np.lexsort((rng.random(len(time)), time))
             item, feedback, weight = item[order], feedback[order], weight[order]
-            types = types[order]
+            types, shown = types[order], shown[order]
         n = len(item)
         gap = np.diff(time, prepend=time[:1]).astype(np.float32)
         level = gap_levels(gap, self.thresholds)
@@ -380,6 +391,7 @@ class Windows:
             weight=counted,
             first_item=np.full(n, item[0], np.int32),
             event_type=types.astype(np.int32),
+            shown=shown,
             stays=seen_stays(item, self.seen_items)
             if self.seen_items
             else np.zeros((0, 3), np.int32),

@@ -16,6 +16,8 @@ import tensorflow_recommenders as tfrs
 from tfhrnn.config import ModelConfig
 from tfhrnn.data.facts import TrainingFacts
 from tfhrnn.errors import ConfigError
+from tfhrnn.layers.candidate_scores import Scorer
+from tfhrnn.layers.choice import choice_loss
 from tfhrnn.layers.decoder import Decoder
 from tfhrnn.layers.embeddings import (
     FIRST_COLUMN,
@@ -39,28 +41,9 @@ from tfhrnn.layers.replicas import sum_over_replicas
 from tfhrnn.layers.sampled_losses import loss_options_of, make_loss
 from tfhrnn.layers.towers import Control, State, tower, tower_options
 from tfhrnn.layers.variational_dropout import VariationalDropout
+from tfhrnn.models.epoch_metrics import NDCG, Perplexity
 
 _NEVER = -1e9  # a bias that leaves an item no probability; −inf would make 0 · ∞ in some losses
-
-
-class Perplexity(tf.keras.metrics.Mean):
-    """exp of the mean −log p, weighted by the targets' weights."""
-
-    def result(self) -> tf.Tensor:
-        """The perplexity of everything seen since the last reset."""
-        return tf.exp(super().result())
-
-
-class NDCG(tf.keras.metrics.Mean):
-    """NDCG@10 with a target a step: the mean of 1 / log2(rank + 2), 0 from rank 10 on."""
-
-    def update_state(
-        self, ranks: tf.Tensor, sample_weight: tf.Tensor | None = None
-    ) -> tf.Operation:
-        """Counts `[...]` int32 ranks with `[...]` weights."""
-        place = tf.cast(ranks, tf.float32) + 2.0
-        gain = tf.where(ranks < 10, tf.math.log(2.0) / tf.math.log(place), 0.0)
-        return super().update_state(gain, sample_weight=sample_weight)
 
 
 class HRNN(tfrs.models.Model):
@@ -78,6 +61,7 @@ class HRNN(tfrs.models.Model):
       label_smoothing: share of each target spread over all items; only "full_softmax" takes it.
       cold_negatives: whether items without training events stand in the training softmax.
       rating_weight: what the ranking head's loss counts beside it.
+      impression_weight: what the choice among the items shown counts beside it, 0 for nothing.
       precision: Keras' policy of every layer: "float32", "mixed_bfloat16" or "mixed_float16";
         by default the global one. Variables, λ, scores, losses and metrics are float32 under each.
         Under "mixed_float16", `compile` wraps the optimizer in a `LossScaleOptimizer`.
@@ -98,6 +82,7 @@ class HRNN(tfrs.models.Model):
         label_smoothing: float = 0.0,
         cold_negatives: bool = True,
         rating_weight: float = 1.0,
+        impression_weight: float = 0.0,
         precision: str | None = None,
     ) -> None:
         policy = (
@@ -226,7 +211,7 @@ class HRNN(tfrs.models.Model):
             if config.rating != "none"
             else None
         )
-        self.rating_weight = rating_weight
+        self.rating_weight, self.impression_weight = rating_weight, impression_weight
         self.rating_task = (
             None if self.rating is None else RatingTask(self.rating, joint=config.rating == "joint")
         )
@@ -367,15 +352,23 @@ class HRNN(tfrs.models.Model):
             if self.out_of_training is not None:
                 bias = tf.where(self.out_of_training, _NEVER, bias)
             seen_bias = self.decoder.seen_bias_at(inputs.level)
+            stays = None if seen_bias is None else self._stays(inputs)
+            targets = Targets(inputs.targets - FIRST_COLUMN, inputs.target_count)
             total, nats = self.training_loss(
                 hidden,
                 weights,
                 bias,
-                Targets(inputs.targets - FIRST_COLUMN, inputs.target_count),
+                targets,
                 weight=inputs.weight,
-                stays=None if seen_bias is None else self._stays(inputs),
+                stays=stays,
                 seen_bias=seen_bias,
             )
+            if self.impression_weight:
+                scorer = Scorer(hidden, weights, bias, stays, seen_bias)
+                shown = inputs.shown - FIRST_COLUMN
+                total += (
+                    self.impression_weight * choice_loss(scorer, targets, shown, inputs.weight)[0]
+                )
         else:
             log_p, ranks, hidden, state = self.judge_hidden(inputs, tuple(self.carried))
             nats, total = -log_p, -tf.reduce_sum(log_p * inputs.weight)
