@@ -19,7 +19,7 @@ STAGES = (
     ("data", "layers"),
     (
         *("models", "run_folder", "histories", "feature_encoder", "schedules", "weight_average"),
-        *("devices", "feature_cells", "answer_options"),
+        *("devices", "feature_cells", "answer_options", "frames"),
     ),
     ("keeper", "predicting"),
     ("training", "predictor", "growth", "warm_up"),
