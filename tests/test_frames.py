@@ -62,7 +62,7 @@ def test_ids_that_are_numbers_in_pandas_are_the_same_users(
     trained: HRNNRecommender, asked: pl.DataFrame
 ) -> None:
     table = as_pandas(asked.with_columns(pl.col("user_id").cast(pl.Int64)))
-    answers = trained.recommend(table, k=2)
+    answers: Any = trained.recommend(table, k=2)
     assert answers["user"].astype(int).tolist() == [7, 7, 12, 12]
     joined = table.assign(user=table["user_id"].astype(str)).merge(answers, on="user")
     assert len(joined) == 3 * 2

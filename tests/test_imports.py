@@ -19,7 +19,7 @@ STAGES = (
     ("data", "layers"),
     (
         *("models", "run_folder", "histories", "feature_encoder", "schedules", "weight_average"),
-        *("devices", "feature_cells", "answer_options", "frames"),
+        *("devices", "feature_cells", "answer_options", "frames", "datasets", "metric_logs"),
     ),
     ("keeper", "predicting"),
     ("training", "predictor", "growth", "warm_up"),
@@ -27,7 +27,10 @@ STAGES = (
     ("trained_model",),
     ("recommender", "baselines"),
     ("quickstart", "experiments", "choices"),
-    ("arguments", "asking", "comparison_commands", "commands", "cli", "__main__"),
+    (
+        *("arguments", "asking", "comparison_commands", "table_commands", "log_option"),
+        *("commands", "cli", "__main__"),
+    ),
 )
 STAGE = {name: stage for stage, names in enumerate(STAGES) for name in names}
 SIBLINGS = {frozenset(("data", "layers"))}

@@ -26,6 +26,8 @@ from tfhrnn.config import (
 from tfhrnn.data.columns import ALIASES
 from tfhrnn.errors import TfhrnnError
 from tfhrnn.experiments.registry import experiment_names
+from tfhrnn.log_option import add_log_option
+from tfhrnn.table_commands import add_table_arguments
 
 
 class _Parser(argparse.ArgumentParser):
@@ -139,6 +141,7 @@ def build_parser() -> argparse.ArgumentParser:
     train.add_argument(
         "--steps-per-execution", type=int, default=1, help="updates a call (default 1)"
     )
+    add_log_option(train)
     _split_arguments(train)
     _training_arguments(train, ModelConfig, TrainingConfig)
 
@@ -163,6 +166,7 @@ def build_parser() -> argparse.ArgumentParser:
     )
     update.add_argument("--out", required=True, metavar="DIR", help="the new run's folder")
     update.add_argument("--resume", action="store_true", help="go on after the last whole epoch")
+    add_log_option(update)
     _training_arguments(update, TrainingConfig)
 
     evaluate = command(
@@ -257,6 +261,12 @@ def build_parser() -> argparse.ArgumentParser:
         help="how answers are found: exact scores the whole catalogue at once; streaming gives the "
         "same answers in less memory; clustered is approximate and fast on large catalogues",
     )
+    tables = command(
+        "tables",
+        "write events or ranked lists as the tables of ranx, RecTools or RecBole",
+        "tables --data data --format recbole --out dataset",
+    )
+    add_table_arguments(tables)
     command("list", "every preset, tower, loss and setting, a line each", "list")
     experiment = command(
         "experiment", "run one of the experiments of the README", "experiment ablation --seeds 3"

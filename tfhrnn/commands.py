@@ -37,11 +37,13 @@ from tfhrnn.data.summary import print_summary, summarize
 from tfhrnn.errors import ConfigError, RunError
 from tfhrnn.evaluation.detail_tables import print_details
 from tfhrnn.evaluation.result_table import print_experiment, print_result
+from tfhrnn.log_option import log_callbacks
 from tfhrnn.personalize import own_names
 from tfhrnn.run_folder import RunFolder
 from tfhrnn.startup import start_tensorflow
+from tfhrnn.table_commands import tables
 
-_recommend, _rank, _similar, _compare = recommend, rank, similar, compare
+_recommend, _rank, _similar, _compare, _tables = recommend, rank, similar, compare, tables
 _WATCHED = {"perplexity": "perplexity", "ndcg": "NDCG@10", "rmse": "RMSE"}
 
 
@@ -167,14 +169,16 @@ def _train(arguments: argparse.Namespace, console: Console) -> dict[str, Any]:
     from tfhrnn.recommender import HRNNRecommender
 
     recommender = HRNNRecommender(name, **settings)
-    recommender.fit(
-        log,
-        run=arguments.out,
-        resume=arguments.resume,
-        split=split,
-        split_seed=arguments.split_seed,
-        devices=devices,
-    )
+    with log_callbacks(arguments, recommender) as callbacks:
+        recommender.fit(
+            log,
+            run=arguments.out,
+            resume=arguments.resume,
+            split=split,
+            split_seed=arguments.split_seed,
+            devices=devices,
+            callbacks=callbacks,
+        )
     assert recommender.run is not None
     return _trained(recommender.run, arguments.out, console)
 
@@ -214,20 +218,22 @@ def _update(arguments: argparse.Namespace, console: Console) -> dict[str, Any]:
     replay = REPLAY if arguments.replay is None else arguments.replay
     update_config(parent, settings, replay)  # wrong settings end here
     recommender = HRNNRecommender.load(arguments.run, data=arguments.data)
-    grown = recommender.fit_more(
-        Path(arguments.interactions),
-        items=optional_path(arguments.items),
-        users=optional_path(arguments.users),
-        columns=columns,
-        reading={
-            name: getattr(arguments, name)
-            for name in ("timestamp_unit", "separator", "keep_duplicates")
-        },
-        run=arguments.out,
-        resume=arguments.resume,
-        replay=replay,
-        **settings,
-    )
+    with log_callbacks(arguments, recommender) as callbacks:
+        grown = recommender.fit_more(
+            Path(arguments.interactions),
+            items=optional_path(arguments.items),
+            users=optional_path(arguments.users),
+            columns=columns,
+            reading={
+                name: getattr(arguments, name)
+                for name in ("timestamp_unit", "separator", "keep_duplicates")
+            },
+            run=arguments.out,
+            resume=arguments.resume,
+            replay=replay,
+            callbacks=callbacks,
+            **settings,
+        )
     assert grown.run is not None and grown.log is not None
     record = grown.run.description["parent"]
     console.print(
