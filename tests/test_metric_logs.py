@@ -10,6 +10,7 @@ from types import ModuleType, SimpleNamespace
 from typing import Any
 
 import pytest
+import tensorflow as tf
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
 from tfhrnn import cli
@@ -90,7 +91,7 @@ def test_csv_tensorboard_and_both_libraries_tell_the_same(
         events.Reload()
         found = events.Tensors("epoch_perplexity")
         assert [event.step for event in found] == [0, 1]
-        values = [event.tensor_proto.float_val[0] for event in found]
+        values = [float(tf.make_ndarray(event.tensor_proto)) for event in found]
         assert values == pytest.approx([float(row[name]) for row in table], rel=1e-6)
 
     start, params, *metrics, end = mlflow.calls

@@ -27,7 +27,7 @@ from tfhrnn.data.columns import ALIASES
 from tfhrnn.errors import TfhrnnError
 from tfhrnn.experiments.registry import experiment_names
 from tfhrnn.log_option import add_log_option
-from tfhrnn.table_commands import add_table_arguments
+from tfhrnn.table_commands import TABLES, add_table_arguments
 
 
 class _Parser(argparse.ArgumentParser):
@@ -44,6 +44,7 @@ def build_parser() -> argparse.ArgumentParser:
     parser = _Parser(
         prog="python -m tfhrnn",
         description="Hierarchical recurrent recommenders with meta data, from events to serving.",
+        epilog="example: python -m tfhrnn quickstart",
     )
     parser.add_argument("--version", action="version", version=f"tfhrnn {tfhrnn.__version__}")
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
@@ -68,7 +69,7 @@ def build_parser() -> argparse.ArgumentParser:
     quick.add_argument(
         "--source", default="auto", help="auto, tfds, wheel, or a folder with MovieLens files"
     )
-    quick.add_argument("--preset", default="best", choices=sorted(PRESETS))
+    quick.add_argument("--preset", default="best", choices=sorted(PRESETS), help="(default best)")
     quick.add_argument(
         "--paper",
         action="store_true",
@@ -261,17 +262,14 @@ def build_parser() -> argparse.ArgumentParser:
         help="how answers are found: exact scores the whole catalogue at once; streaming gives the "
         "same answers in less memory; clustered is approximate and fast on large catalogues",
     )
-    tables = command(
-        "tables",
-        "write events or ranked lists as the tables of ranx, RecTools or RecBole",
-        "tables --data data --format recbole --out dataset",
-    )
-    add_table_arguments(tables)
+    add_table_arguments(command("tables", *TABLES))
     command("list", "every preset, tower, loss and setting, a line each", "list")
     experiment = command(
         "experiment", "run one of the experiments of the README", "experiment ablation --seeds 3"
     )
-    experiment.add_argument("name", choices=sorted(["all", "peers", *experiment_names()]))
+    experiment.add_argument(
+        "name", choices=sorted(["all", "peers", *experiment_names()]), help="which one, or all"
+    )
     experiment.add_argument(
         "--dataset", default="ml-100k", metavar="NAME", help="ml-100k (default), ml-1m, ml-20m, ..."
     )

@@ -169,7 +169,7 @@ def _train(arguments: argparse.Namespace, console: Console) -> dict[str, Any]:
     from tfhrnn.recommender import HRNNRecommender
 
     recommender = HRNNRecommender(name, **settings)
-    with log_callbacks(arguments, recommender) as callbacks:
+    with log_callbacks(arguments, chief=devices.is_chief) as callbacks:
         recommender.fit(
             log,
             run=arguments.out,
@@ -218,7 +218,7 @@ def _update(arguments: argparse.Namespace, console: Console) -> dict[str, Any]:
     replay = REPLAY if arguments.replay is None else arguments.replay
     update_config(parent, settings, replay)  # wrong settings end here
     recommender = HRNNRecommender.load(arguments.run, data=arguments.data)
-    with log_callbacks(arguments, recommender) as callbacks:
+    with log_callbacks(arguments) as callbacks:
         grown = recommender.fit_more(
             Path(arguments.interactions),
             items=optional_path(arguments.items),

@@ -5,8 +5,9 @@ from __future__ import annotations
 import argparse
 import dataclasses
 from contextlib import AbstractContextManager, nullcontext
-from pathlib import Path
 from typing import Any, Final
+
+from tfhrnn.run_folder import RunFolder
 
 LOG_NAMES: Final = ("mlflow", "wandb")  # `metric_logs.TRACKERS`, known before TensorFlow is loaded
 
@@ -23,17 +24,18 @@ def add_log_option(parser: argparse.ArgumentParser) -> None:
 
 
 def log_callbacks(
-    arguments: argparse.Namespace, recommender: Any
+    arguments: argparse.Namespace, *, chief: bool = True
 ) -> AbstractContextManager[list[Any]]:
     """Callbacks for what was asked for, open as long as the block; see `metric_logs.logged`.
 
     Args:
-      arguments: with `log` and `out`.
-      recommender: whose settings are noted when training begins.
+      arguments: with `log` and `out`, the run's folder, whose settings are noted.
+      chief: of several workers only the chief logs, as only it writes the run.
     """
-    if not arguments.log:
+    if not (arguments.log and chief):
         return nullcontext([])
     from tfhrnn.metric_logs import logged
 
-    run = Path(arguments.out).name
-    return logged(arguments.log, run=run, settings=lambda: dataclasses.asdict(recommender.config))
+    run = RunFolder(arguments.out)
+    name = run.path.resolve().name
+    return logged(arguments.log, run=name, settings=lambda: dataclasses.asdict(run.config))

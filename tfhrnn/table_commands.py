@@ -13,6 +13,11 @@ from tfhrnn.data.files import save_table
 from tfhrnn.datasets import to_recbole, to_rectools
 from tfhrnn.errors import ConfigError, RunError
 
+# What the command is for, and an example.
+TABLES = (
+    "write events or ranked lists as the tables of ranx, RecTools or RecBole",
+    "tables --data data --format recbole --out dataset",
+)
 # Of what there are tables in each format.
 FORMATS = {"recbole": ("data",), "rectools": ("data", "lists"), "ranx": ("lists",)}
 
