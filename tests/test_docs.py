@@ -1,4 +1,4 @@
-"""Links between pages lead somewhere, commands on them parse, and the site tells of what there is."""
+"""Links between pages lead somewhere, commands on them parse, and the site tells what there is."""
 
 from __future__ import annotations
 
