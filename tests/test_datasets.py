@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +17,7 @@ from tfhrnn.datasets import to_recbole, to_rectools
 from tfhrnn.errors import DataError, RunError
 
 T0 = 1_700_000_000
+ROOT = Path(__file__).parents[1]
 
 
 def as_recbole_reads(path: Path) -> pd.DataFrame:
@@ -42,6 +45,11 @@ def rows_of(log: EventLog) -> list[tuple[Any, ...]]:
     ]
 
 
+def test_the_module_is_there_once_the_package_is() -> None:
+    code = "import sys, tfhrnn; tfhrnn.datasets.to_recbole; sys.exit('tensorflow' in sys.modules)"
+    subprocess.run([sys.executable, "-c", code], check=True, cwd=ROOT, timeout=120)
+
+
 def test_recbole_reads_the_same_events(tiny_log: EventLog, tmp_path: Path) -> None:
     folder = to_recbole(tiny_log, tmp_path / "dataset")
     assert folder == tmp_path / "dataset" / "tiny"
@@ -52,10 +60,9 @@ def test_recbole_reads_the_same_events(tiny_log: EventLog, tmp_path: Path) -> No
     ]
     events = as_recbole_reads(folder / "tiny.inter")
     columns = ["user_id", "item_id", "timestamp", "rating"]
-    assert sorted(events.columns) == sorted([*columns, "weight"])
+    assert sorted(events.columns) == sorted(columns)
     found = list(events[columns].itertuples(index=False, name=None))
     assert found == rows_of(tiny_log)
-    assert (events["weight"] == 1).all()
 
 
 def test_recbole_reads_the_same_features(
@@ -84,9 +91,11 @@ def test_atomic_files_are_tables_of_ours_too(tiny_log: EventLog, tmp_path: Path)
 def test_event_types_and_unknown_feedback(typed_log: EventLog, tmp_path: Path) -> None:
     table = pl.DataFrame(
         {"user_id": ["a", "b", "a"], "item_id": ["x", "y", "y"], "timestamp": [T0, T0, T0 + 1]}
-    ).with_columns(rating=pl.Series([2.5, None, None]))
+    ).with_columns(rating=pl.Series([2.5, None, None]), weight=pl.Series([1, 2, 0.5]))
     log = write_event_log(table, tmp_path / "log", name="few")
+    assert (log.weight == [1, 0.5, 2]).all()
     few = as_recbole_reads(to_recbole(log, tmp_path / "a") / "few.inter")
+    assert few["weight"].tolist() == [1, 0.5, 2]
     np.testing.assert_array_equal(few["rating"], [2.5, np.nan, np.nan])
     assert few["timestamp"].tolist() == [T0, T0 + 1, T0]
     assert [path.name for path in (tmp_path / "a" / "few").iterdir()] == ["few.inter"]
@@ -151,6 +160,7 @@ def test_rectools_interactions_hold_true_times(tiny_log: EventLog) -> None:
     assert frame["feedback"].to_list() == [row[3] for row in expected]
 
 
+@pytest.mark.filterwarnings("ignore")
 def test_rectools_takes_the_interactions(typed_log: EventLog) -> None:
     dataset = pytest.importorskip("rectools.dataset")
     frame = to_rectools(typed_log)

@@ -177,6 +177,7 @@ def test_a_library_that_cannot_begin_is_one_line(mlflow: Any) -> None:
         pass
 
 
+@pytest.mark.filterwarnings("ignore")
 @pytest.mark.parametrize("name", LOG_NAMES)
 def test_the_libraries_themselves_take_what_is_logged(
     name: str, tiny_log: EventLog, tmp_path: Path, monkeypatch: pytest.MonkeyPatch

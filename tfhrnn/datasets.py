@@ -38,7 +38,7 @@ def to_recbole(log: EventLog | str | Path, out: str | Path, name: str | None = N
     r"""Writes RecBole's atomic files: `OUT/NAME/NAME.inter`, `.item` and, with features, `.user`.
 
     `user_id:token`, `item_id:token`, `timestamp:float`, and where the log has them `rating:float`
-    (feedback, blank where unknown), `weight:float` and `event_type:token`. Features are a `token`
+    (feedback, blank where unknown), `weight:float` (other than 1) and `event_type:token`. Features are a `token`
     (categorical), `float` (numeric) or `token_seq` (multi-hot, text, titles), whose values are
     separated by spaces: a space within a value becomes "_". RecBole's files know no quotes: tabs
     and line ends in titles and features become spaces, and `"` becomes `'`. Events come by user
@@ -66,7 +66,9 @@ def to_recbole(log: EventLog | str | Path, out: str | Path, name: str | None = N
     items = _entities(log.catalogue.frame, log.catalogue.features)
     users = _entities(log.user_frame, log.user_features)
     with whole_folder(folder) as new:
-        _write(new / f"{name}.inter", (_typed(events) for events in _events(log)))
+        weighted = bool((log.weight != 1).any())
+        events = (part if weighted else part.drop("weight") for part in _events(log))
+        _write(new / f"{name}.inter", map(_typed, events))
         if items.width > 1:
             _write(new / f"{name}.item", iter((items,)))
         if users.width > 1:

@@ -109,6 +109,7 @@ def test_trec_eval_finds_our_figures_in_the_tables(judged: tuple[dict[str, Any],
         assert mean == pytest.approx(result[f"{ours}_at_10"]["best"], abs=1e-12), ours
 
 
+@pytest.mark.filterwarnings("ignore")  # numba and pandas have some of their own
 def test_ranx_finds_our_figures_in_the_files(
     judged: tuple[dict[str, Any], Path], tmp_path: Path
 ) -> None:
@@ -124,6 +125,7 @@ def test_ranx_finds_our_figures_in_the_files(
         assert value == pytest.approx(result[name.replace("@", "_at_")]["best"], abs=1e-12)
 
 
+@pytest.mark.filterwarnings("ignore")
 def test_rectools_finds_our_figures_in_the_files(
     judged: tuple[dict[str, Any], Path], tmp_path: Path
 ) -> None:

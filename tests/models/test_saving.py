@@ -20,11 +20,12 @@ def test_a_saved_keras_model_answers_as_it_does_here(
 ) -> None:
     model = trained.model
     assert model is not None
-    before = [variable.numpy() for variable in model.variables]
+    before, built = [variable.numpy() for variable in model.variables], model.built
     model.save(tmp_path / "keras")
     assert (tmp_path / "keras" / "saved_model.pb").is_file()
     for variable, value in zip(model.variables, before, strict=True):
         np.testing.assert_array_equal(variable.numpy(), value)
+    assert model.built == built  # an export of it holds no more than it did
     answer = tf.saved_model.load(str(tmp_path / "keras")).signatures["serving_default"]
     windows = build_windows(trained.config, tiny_log, np.arange(6), training=False)
     batch = Batch(*map(tf.constant, next(iter(windows.batches()))))

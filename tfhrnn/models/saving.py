@@ -40,6 +40,13 @@ class SavedAsSavedModel(tf.keras.Model):
             tf.TensorSpec([None, None, *a.shape[2:]], a.dtype, name)
             for name, a in blank._asdict().items()
         )
-        self._set_save_spec(Batch(*open_lengths))
-        self(Batch(*map(tf.constant, blank)))  # Keras saves what was called
-        super().save(str(filepath), overwrite=overwrite, save_format="tf", **options)
+        # Keras saves what was called, for the shapes of the first call; and whatever tracks a model
+        # that was called, as an export does, would save Keras' functions of it as well.
+        kept = self.built, self._saved_model_inputs_spec, self._saved_model_arg_spec
+        try:
+            self._saved_model_inputs_spec = None
+            self._set_save_spec(Batch(*open_lengths))
+            self(Batch(*map(tf.constant, blank)))
+            super().save(str(filepath), overwrite=overwrite, save_format="tf", **options)
+        finally:
+            self.built, self._saved_model_inputs_spec, self._saved_model_arg_spec = kept
