@@ -54,4 +54,4 @@ newest:
 	touch $@
 
 docs: .venv-docs/installed
-	.venv-docs/bin/python -m mkdocs build --strict --config-file docs/mkdocs.yml --site-dir ../site
+	NO_MKDOCS_2_WARNING=1 .venv-docs/bin/python -m mkdocs build --strict --config-file docs/mkdocs.yml --site-dir ../site

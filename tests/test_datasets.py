@@ -91,7 +91,7 @@ def test_atomic_files_are_tables_of_ours_too(tiny_log: EventLog, tmp_path: Path)
 def test_event_types_and_unknown_feedback(typed_log: EventLog, tmp_path: Path) -> None:
     table = pl.DataFrame(
         {"user_id": ["a", "b", "a"], "item_id": ["x", "y", "y"], "timestamp": [T0, T0, T0 + 1]}
-    ).with_columns(rating=pl.Series([2.5, None, None]), weight=pl.Series([1, 2, 0.5]))
+    ).with_columns(rating=pl.Series([2.5, None, None]), weight=pl.Series([1.0, 2.0, 0.5]))
     log = write_event_log(table, tmp_path / "log", name="few")
     assert (log.weight == [1, 0.5, 2]).all()
     few = as_recbole_reads(to_recbole(log, tmp_path / "a") / "few.inter")

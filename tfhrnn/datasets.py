@@ -38,11 +38,12 @@ def to_recbole(log: EventLog | str | Path, out: str | Path, name: str | None = N
     r"""Writes RecBole's atomic files: `OUT/NAME/NAME.inter`, `.item` and, with features, `.user`.
 
     `user_id:token`, `item_id:token`, `timestamp:float`, and where the log has them `rating:float`
-    (feedback, blank where unknown), `weight:float` (other than 1) and `event_type:token`. Features are a `token`
-    (categorical), `float` (numeric) or `token_seq` (multi-hot, text, titles), whose values are
-    separated by spaces: a space within a value becomes "_". RecBole's files know no quotes: tabs
-    and line ends in titles and features become spaces, and `"` becomes `'`. Events come by user
-    and in the order of time, which RecBole keeps where its float32 cannot tell two times apart.
+    (feedback, blank where unknown), `weight:float` (other than 1) and `event_type:token`. Features
+    are a `token` (categorical), `float` (numeric) or `token_seq` (multi-hot, text, titles), whose
+    values are separated by spaces: a space within a value becomes "_". RecBole's files know no
+    quotes: tabs and line ends in titles and features become spaces, and `"` becomes `'`. Events
+    come by user and in the order of time, which RecBole keeps where its float32 cannot tell two
+    times apart.
 
     Args:
       log: an event log, or its folder.
