@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import tensorflow as tf
 
 from tfhrnn.data.windows import Batch
 from tfhrnn.errors import ConfigError
+
+# By which Keras 2 knows that a model was called, and with what.
+_MARKS: Final = ("built", "_saved_model_arg_spec", "_saved_model_inputs_spec")
 
 
 class SavedAsSavedModel(tf.keras.Model):
@@ -42,11 +45,12 @@ class SavedAsSavedModel(tf.keras.Model):
         )
         # Keras saves what was called, for the shapes of the first call; and whatever tracks a model
         # that was called, as an export does, would save Keras' functions of it as well.
-        kept = self.built, self._saved_model_inputs_spec, self._saved_model_arg_spec
+        kept = {name: getattr(self, name) for name in _MARKS}
         try:
-            self._saved_model_inputs_spec = None
+            setattr(self, _MARKS[-1], None)
             self._set_save_spec(Batch(*open_lengths))
             self(Batch(*map(tf.constant, blank)))
             super().save(str(filepath), overwrite=overwrite, save_format="tf", **options)
         finally:
-            self.built, self._saved_model_inputs_spec, self._saved_model_arg_spec = kept
+            for name, value in kept.items():
+                setattr(self, name, value)
