@@ -2,7 +2,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: quickstart reproduce test lint types format check
+.PHONY: quickstart reproduce test lint types format check wheel newest docs
 
 # The marker is written last, so an interrupted install is begun anew.
 $(VENV)/installed: requirements.txt
@@ -33,3 +33,25 @@ format: $(VENV)/installed
 	$(BIN)/ruff check --fix .
 
 check: lint types test
+
+# sdist and wheel in dist/, and a short quickstart with the wheel alone in an empty environment.
+wheel:
+	PYTHON=$(PYTHON) .ci/wheel $(ARGS)
+
+# The tests with the newest versions that pyproject.toml allows, in .venv-newest, made anew each time.
+newest:
+	$(PYTHON) -m venv --clear .venv-newest
+	.venv-newest/bin/python -m pip install --quiet --disable-pip-version-check --upgrade pip
+	.venv-newest/bin/python -m pip install --quiet '.[test]'
+	.venv-newest/bin/python -m pip uninstall --quiet --yes tfhrnn
+	.venv-newest/bin/python -m pip list --format=freeze > .venv-newest/versions.txt
+	.venv-newest/bin/python -m pytest -n 2 --dist loadfile $(ARGS)
+
+# The site of README, BUILD and docstrings in site/; a broken link is an error.
+.venv-docs/installed: requirements-docs.txt
+	$(PYTHON) -m venv .venv-docs
+	.venv-docs/bin/python -m pip install --quiet --disable-pip-version-check -r requirements-docs.txt
+	touch $@
+
+docs: .venv-docs/installed
+	NO_MKDOCS_2_WARNING=1 .venv-docs/bin/python -m mkdocs build --strict --config-file docs/mkdocs.yml --site-dir ../site

@@ -15,15 +15,24 @@ from rich.table import Table
 NAMES = ("epoch", "memory", "serving", "softmax", "state", "top_k", "towers", "tuning")
 
 
-def main(arguments: list[str] | None = None) -> int:
-    """Runs one benchmark and prints its rows."""
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
-    parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
-    parser.add_argument("name", choices=NAMES)
+def build_parser() -> argparse.ArgumentParser:
+    """The arguments."""
+    parser = argparse.ArgumentParser(
+        prog="python -m benchmarks",
+        description="Measures speed or memory, as ratios in one run.",
+        epilog="example: python -m benchmarks softmax --rounds 3 --json softmax.json",
+    )
+    parser.add_argument("name", choices=NAMES, help="what is measured")
     parser.add_argument("--rounds", type=int, default=5, help="timed rounds of each (default 5)")
     parser.add_argument("--minutes", type=float, default=1.0, help="of serving's soak (default 1)")
     parser.add_argument("--json", metavar="FILE", help="write the rows as JSON")
-    parsed = parser.parse_args(arguments)
+    return parser
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Runs one benchmark and prints its rows."""
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+    parsed = build_parser().parse_args(arguments)
     module = importlib.import_module(f"benchmarks.{parsed.name}")
     more = {"minutes": parsed.minutes} if parsed.name == "serving" else {}
     rows = module.run(parsed.rounds, **more)

@@ -1,6 +1,7 @@
 """The command line's flags; those that tensorflow_model_server has are called as there."""
 
 import argparse
+import textwrap
 import threading
 from collections.abc import Sequence
 from pathlib import Path
@@ -18,17 +19,29 @@ WHAT_THIS_IS = (
 )
 
 
-def parse(arguments: Sequence[str] | None = None) -> argparse.Namespace:
-    """Reads the flags; what cannot be meant exits with 2 and a message."""
+class _Help(argparse.ArgumentDefaultsHelpFormatter, argparse.RawDescriptionHelpFormatter):
+    """Tells defaults, and leaves the example in one line."""
+
+
+def build_parser() -> argparse.ArgumentParser:
+    """All flags."""
     parser = argparse.ArgumentParser(
         prog="python -m serving",
-        description=WHAT_THIS_IS,
+        description=textwrap.fill(WHAT_THIS_IS, 79),
+        epilog="example: python -m serving --model_name=tfhrnn --model_base_path=models/tfhrnn "
+        "--rest_api_port=8501",
         allow_abbrev=False,
-        formatter_class=argparse.ArgumentDefaultsHelpFormatter,
+        formatter_class=_Help,
     )
     _add_models(parser.add_argument_group("models"))
     _add_http(parser.add_argument_group("HTTP"))
     _add_running(parser.add_argument_group("batching, metrics, log, explorer"))
+    return parser
+
+
+def parse(arguments: Sequence[str] | None = None) -> argparse.Namespace:
+    """Reads the flags; what cannot be meant exits with 2 and a message."""
+    parser = build_parser()
     flags = parser.parse_args(arguments)
     if flags.model_config_file is None:
         missing = [

@@ -20,7 +20,7 @@ STAGES = (
     (
         *("models", "run_folder", "histories", "feature_encoder", "schedules", "weight_average"),
         *("devices", "feature_cells", "answer_options", "answer_rules", "filter_grammar"),
-        "tf_examples",
+        *("tf_examples", "frames", "datasets", "metric_logs"),
     ),
     ("keeper", "predicting"),
     ("training", "predictor", "growth", "warm_up"),
@@ -30,7 +30,7 @@ STAGES = (
     ("quickstart", "experiments", "choices"),
     (
         *("arguments", "asking_arguments", "asking", "comparison_commands", "data_arguments"),
-        *("data_commands", "commands", "cli", "__main__"),
+        *("data_commands", "table_commands", "log_option", "commands", "cli", "__main__"),
     ),
 )
 STAGE = {name: stage for stage, names in enumerate(STAGES) for name in names}

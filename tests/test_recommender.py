@@ -101,7 +101,11 @@ def test_every_kind_of_table_gives_the_same_figures(
     assert metrics(other) == metrics(from_frame)
 
 
-def test_a_loaded_recommender_scores_the_same(from_frame: HRNNRecommender, tmp_path: Path) -> None:
+def test_a_loaded_recommender_scores_the_same(
+    from_frame: HRNNRecommender, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # The SavedModel beside it takes time to write, and is tested in test_no_pickle.
+    monkeypatch.setattr("tfhrnn.recommender.write_saved_model", lambda *_: None)
     saved = from_frame.save(tmp_path / "saved")
     again = HRNNRecommender.load(saved)
     assert again.config == from_frame.config

@@ -27,7 +27,8 @@ _PUBLIC = {
     "Predictor": "predictor",
     "Protocol": "protocol",
 }
-__all__ = ["__version__", *_PUBLIC]
+_MODULES = ("datasets",)  # that stand under their own name
+__all__ = ["__version__", *_MODULES, *_PUBLIC]
 
 
 def _pick_keras_2() -> None:
@@ -52,6 +53,8 @@ _pick_keras_2()
 
 def __getattr__(name: str) -> Any:
     """Imports a public name when it is first asked for."""
+    if name in _MODULES:
+        return importlib.import_module(f"tfhrnn.{name}")
     if name not in _PUBLIC:
         raise AttributeError(f"module 'tfhrnn' has no attribute {name!r}")
     return getattr(importlib.import_module(f"tfhrnn.{_PUBLIC[name]}"), name)

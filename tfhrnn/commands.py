@@ -30,14 +30,16 @@ from tfhrnn.data_commands import diagnose, prepare, show_thresholds, write_examp
 from tfhrnn.errors import ConfigError, RunError
 from tfhrnn.evaluation.detail_tables import print_details
 from tfhrnn.evaluation.result_table import print_experiment, print_result
+from tfhrnn.log_option import log_callbacks
 from tfhrnn.personalize import own_names
 from tfhrnn.run_folder import RunFolder
 from tfhrnn.startup import start_tensorflow
+from tfhrnn.table_commands import tables
 
 _prepare, _propose_thresholds = prepare, show_thresholds
 _diagnose, _export_examples = diagnose, write_examples
 _recommend, _recommend_all, _rank = recommend, recommend_all, rank
-_similar, _compare = similar, compare
+_similar, _compare, _tables = similar, compare, tables
 _WATCHED = {"perplexity": "perplexity", "ndcg": "NDCG@10", "rmse": "RMSE"}
 
 
@@ -98,14 +100,16 @@ def _train(arguments: argparse.Namespace, console: Console) -> dict[str, Any]:
     from tfhrnn.recommender import HRNNRecommender
 
     recommender = HRNNRecommender(name, **settings)
-    recommender.fit(
-        log,
-        run=arguments.out,
-        resume=arguments.resume,
-        split=split,
-        split_seed=arguments.split_seed,
-        devices=devices,
-    )
+    with log_callbacks(arguments, chief=devices.is_chief) as callbacks:
+        recommender.fit(
+            log,
+            run=arguments.out,
+            resume=arguments.resume,
+            split=split,
+            split_seed=arguments.split_seed,
+            devices=devices,
+            callbacks=callbacks,
+        )
     assert recommender.run is not None
     return _trained(recommender.run, arguments.out, console)
 
@@ -145,20 +149,22 @@ def _update(arguments: argparse.Namespace, console: Console) -> dict[str, Any]:
     replay = REPLAY if arguments.replay is None else arguments.replay
     update_config(parent, settings, replay)  # wrong settings end here
     recommender = HRNNRecommender.load(arguments.run, data=arguments.data)
-    grown = recommender.fit_more(
-        Path(arguments.interactions),
-        items=optional_path(arguments.items),
-        users=optional_path(arguments.users),
-        columns=columns,
-        reading={
-            name: getattr(arguments, name)
-            for name in ("timestamp_unit", "separator", "keep_duplicates")
-        },
-        run=arguments.out,
-        resume=arguments.resume,
-        replay=replay,
-        **settings,
-    )
+    with log_callbacks(arguments) as callbacks:
+        grown = recommender.fit_more(
+            Path(arguments.interactions),
+            items=optional_path(arguments.items),
+            users=optional_path(arguments.users),
+            columns=columns,
+            reading={
+                name: getattr(arguments, name)
+                for name in ("timestamp_unit", "separator", "keep_duplicates")
+            },
+            run=arguments.out,
+            resume=arguments.resume,
+            replay=replay,
+            callbacks=callbacks,
+            **settings,
+        )
     assert grown.run is not None and grown.log is not None
     record = grown.run.description["parent"]
     console.print(

@@ -20,6 +20,8 @@ from tfhrnn.predictor import Predictor
 from tfhrnn.warm_up import first_requests, warmup_records, write_warm_up
 
 _TITLES = ("data", "figures", "protocol", "inputs", "state", "retrieval", "rules", "versions")
+# At the top of a SavedModel's folder.
+SAVED_MODEL_FILES = ("saved_model.pb", "fingerprint.pb", "variables", "assets", "assets.extra")
 
 
 def export(predictor: Predictor, out: str | Path, card: Mapping[str, Any]) -> Path:
@@ -39,24 +41,37 @@ def export(predictor: Predictor, out: str | Path, card: Mapping[str, Any]) -> Pa
     base = Path(out)
     names = [path.name for path in base.iterdir()] if base.is_dir() else []
     version = max((int(name) for name in names if re.fullmatch(r"\d+", name)), default=0) + 1
-    card = {**card, "version": version}
+    with whole_folder(base / str(version)) as folder:
+        write_saved_model(predictor, folder, {**card, "version": version})
+    return base / str(version)
+
+
+def write_saved_model(predictor: Predictor, folder: Path, card: Mapping[str, Any]) -> None:
+    """Writes a SavedModel with its card and warm-up requests into a folder that exists.
+
+    Args:
+      predictor: what answers.
+      folder: may hold other files.
+      card: of that version.
+
+    Raises:
+      OSError: it cannot be written.
+    """
     signatures = {name: predictor.function(name) for name in predictor.signatures}
     signatures |= {
         "serving_default": signatures["recommend"],
         "model_info": predictor.info_function(card),
     }
     records = warmup_records(first_requests(predictor), card["name"])
-    with whole_folder(base / str(version)) as folder:
-        try:
-            tf.saved_model.save(predictor, str(folder), signatures)
-            write_warm_up(folder, records)
-        except tf.errors.OpError as error:  # a full disk, say
-            raise OSError(error.message) from error
-        extra = folder / "assets.extra"
-        text = json.dumps(card, indent=2, ensure_ascii=False) + "\n"
-        (extra / "model_card.json").write_text(text, encoding="utf-8")
-        (extra / "model_card.md").write_text(card_text(card), encoding="utf-8")
-    return base / str(version)
+    try:
+        tf.saved_model.save(predictor, str(folder), signatures)
+        write_warm_up(folder, records)
+    except tf.errors.OpError as error:  # a full disk, say
+        raise OSError(error.message) from error
+    extra = folder / "assets.extra"
+    text = json.dumps(card, indent=2, ensure_ascii=False) + "\n"
+    (extra / "model_card.json").write_text(text, encoding="utf-8")
+    (extra / "model_card.md").write_text(card_text(card), encoding="utf-8")
 
 
 def card_text(card: Mapping[str, Any]) -> str:

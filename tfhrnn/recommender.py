@@ -22,7 +22,7 @@ from tfhrnn.data.suited import stated_settings, suited_config
 from tfhrnn.devices import Devices
 from tfhrnn.errors import RunError, TfhrnnError
 from tfhrnn.evaluation.result import evaluate_run
-from tfhrnn.export import export
+from tfhrnn.export import SAVED_MODEL_FILES, export, write_saved_model
 from tfhrnn.model_card import model_card
 from tfhrnn.new_run import create_run, log_of, write_tables
 from tfhrnn.run_folder import RunFolder
@@ -234,7 +234,11 @@ class HRNNRecommender(TrainedModel):
         return recommender
 
     def save(self, path: str | Path) -> Path:
-        """Copies the run folder, whole or not at all, for `load`.
+        """Writes a SavedModel that is also a run folder, whole or not at all.
+
+        `load` reads it to go on in Python, `tf.saved_model.load` to answer without this library, as
+        a version that `export` wrote. It holds JSON, CSV, Parquet, NumPy arrays and TensorFlow's
+        own files; nothing in it is pickled.
 
         Raises:
           RunError: nothing is trained yet, or `path` exists.
@@ -242,9 +246,14 @@ class HRNNRecommender(TrainedModel):
         run, target = self._trained(), Path(path)
         if target.exists():
             raise RunError(f"{target}: got a path that exists, expected a new one")
-        left_out = shutil.ignore_patterns("tensorboard", "checkpoints")
+        card = {
+            **model_card(run, self.predictor, name=target.name, retrieval="exact"),
+            "version": 1,
+        }
+        left_out = shutil.ignore_patterns("tensorboard", "checkpoints", *SAVED_MODEL_FILES)
         with whole_folder(target) as folder:
             shutil.copytree(run.path, folder, ignore=left_out, dirs_exist_ok=True)
+            write_saved_model(self.predictor, folder, card)
         return target
 
     def evaluate(self, *, lists: str | Path | None = None) -> dict[str, Any]:

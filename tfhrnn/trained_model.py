@@ -9,7 +9,6 @@ from typing import Any, Final
 
 import numpy as np
 import numpy.typing as npt
-import polars as pl
 
 from tfhrnn.all_users import Written, recommend_all
 from tfhrnn.answer_options import AnswerOptions, FilterValues
@@ -28,6 +27,7 @@ from tfhrnn.data.event_log import EventLog
 from tfhrnn.data.item_ages import item_ages
 from tfhrnn.data.sources import TableSource
 from tfhrnn.errors import ConfigError, RunError
+from tfhrnn.frames import Frame, in_kind_of
 from tfhrnn.histories import Histories
 from tfhrnn.models.hrnn import HRNN
 from tfhrnn.predictor import Predictor, texts
@@ -112,7 +112,7 @@ class TrainedModel:
         percent_promoted_items: int = 0,
         ranking_influence: Mapping[str, float] | None = None,
         exploration_item_age_cut_off: float | None = None,
-    ) -> pl.DataFrame:
+    ) -> Frame:
         """The k best items for each history.
 
         Args:
@@ -150,7 +150,8 @@ class TrainedModel:
           A row an answer: `user`, `rank` (from 1), `item`, `title`, `log_probability` over the
           whole catalogue and the cold items, `cold` where there are some, `promoted` where a
           promotion was asked for, `feedback` where it was reranked, and `level`, of the gap (the
-          start level where there is no history).
+          start level where there is no history). A pandas frame where `histories` is one, else
+          polars.
 
         Raises:
           ConfigError: both query_time and gap, a k below 1, a time that can't be, a user feature,
@@ -211,7 +212,7 @@ class TrainedModel:
             )
             sorted_ = best_first({**columns, "feedback": predicted}, "feedback")
             columns = {name: values[:, :k] for name, values in sorted_.items()}
-        return answers_table(run.catalogue, asked, columns, titles)
+        return in_kind_of(histories, answers_table(run.catalogue, asked, columns, titles))
 
     def recommend_all(
         self,
@@ -307,11 +308,11 @@ class TrainedModel:
             told=told,
         )
 
-    def similar(self, items: Sequence[str], *, k: int = 10) -> pl.DataFrame:
+    def similar(self, items: Sequence[str], *, k: int = 10) -> Frame:
         """The items most similar to each of some, by the cosine of the decoder's rows.
 
         Args:
-          items: ids.
+          items: ids; a pandas column of them is answered in pandas.
           k: how many, at most the catalogue without the item itself.
 
         Returns:
@@ -324,8 +325,10 @@ class TrainedModel:
         if k < 1:
             raise ConfigError(f"k: got {k}, expected 1 or more")
         run, predictor = self._trained(), self.predictor
-        asked = {"items": np.array(items, object), "k": np.full(len(items), k, np.int32)}
-        return similar_table(run.catalogue, items, predictor.ask("similar_items", asked))
+        ids = [str(item) for item in items]
+        asked = {"items": np.array(ids, object), "k": np.full(len(ids), k, np.int32)}
+        found = predictor.ask("similar_items", asked)
+        return in_kind_of(items, similar_table(run.catalogue, ids, found))
 
     def rank(
         self,
@@ -338,7 +341,7 @@ class TrainedModel:
         user_columns: Mapping[str, Sequence[Any]] | None = None,
         feedback: Sequence[Sequence[float | None]] | None = None,
         event_types: Sequence[Sequence[str | None]] | None = None,
-    ) -> pl.DataFrame:
+    ) -> Frame:
         """Given items for each history, best first.
 
         Args:
@@ -378,7 +381,7 @@ class TrainedModel:
         if predictor.rates:
             columns["feedback"] = predicted
         by = "feedback" if predictor.rates else "log_probability"
-        return answers_table(run.catalogue, asked, best_first(columns, by))
+        return in_kind_of(histories, answers_table(run.catalogue, asked, best_first(columns, by)))
 
     def _trained(self) -> RunFolder:
         if self.run is None or self.model is None:

@@ -42,11 +42,12 @@ from tfhrnn.layers.sampled_losses import loss_options_of, make_loss
 from tfhrnn.layers.towers import Control, State, tower, tower_options
 from tfhrnn.layers.variational_dropout import VariationalDropout
 from tfhrnn.models.epoch_metrics import NDCG, Perplexity
+from tfhrnn.models.saving import SavedAsSavedModel
 
 _NEVER = -1e9  # a bias that leaves an item no probability; −inf would make 0 · ∞ in some losses
 
 
-class HRNN(tfrs.models.Model):
+class HRNN(SavedAsSavedModel, tfrs.models.Model):
     """Hierarchical recurrent recommender with meta data.
 
     Args:
