@@ -135,8 +135,8 @@ def killed_under_load(base_path: Path, requests: list[bytes], times: int = 3) ->
 def killed_exports(base_path: Path, requests: list[bytes], run_folder: Path) -> dict[str, Any]:
     """Kills an export at every step it takes in the file system, while the model is served.
 
-    The version that was there goes on answering, and a version that appears is whole: it answers as
-    the first one does, since it is of the same run.
+    The version that was there goes on answering, and a version that appears, be it of an export that
+    was killed after that, is whole: it answers as the first one does, since it is of the same run.
     """
     wrong = step = 0
     with tempfile.TemporaryDirectory() as folder:
@@ -152,7 +152,8 @@ def killed_exports(base_path: Path, requests: list[bytes], run_folder: Path) -> 
                 is_killed = subprocess.run(command, capture_output=True).returncode != 0
                 await_settled(server.port)
                 wrong += answers(server.port, requests[:20]) != expected
-            appeared = versions(server.port).get("2") == "AVAILABLE"
+            newest = max(int(path.name) for path in served_path.glob("[0-9]*"))
+            appeared = newest > 1 and versions(server.port).get(str(newest)) == "AVAILABLE"
     return {
         "what": f"answers after {step - 1} kills of an export, one at each step",
         "requests": 20 * step,
