@@ -41,7 +41,8 @@ def measure(in_process: bool, trials: int, warm: int) -> dict[str, float]:
     import polars as pl
 
     from tfhrnn.data.event_log import write_event_log
-    from tuning.search import Asked, run_search
+    from tuning.asked import Asked
+    from tuning.search import run_search
     from tuning.trial import Record
     from tuning.tuner import Watcher
 

@@ -10,7 +10,7 @@ from typing import Any
 
 import tfhrnn  # noqa: F401  (picks Keras 2 before keras-tuner brings Keras 3)
 
-_PUBLIC = {"tune": "search", "Asked": "search", "Found": "search", "TrialTuner": "tuner"}
+_PUBLIC = {"tune": "search", "Asked": "asked", "Found": "found", "TrialTuner": "tuner"}
 __all__ = [*_PUBLIC]
 
 

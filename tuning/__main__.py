@@ -117,9 +117,10 @@ def _run(parsed: argparse.Namespace) -> None:
         fix["epochs"] = parsed.epochs
     rule = split_rule(parsed) or SplitRule()
     start_tensorflow(_import)
+    from tuning.asked import Asked, role_of
     from tuning.narrowing import searched_names
     from tuning.progress import Progress, print_found
-    from tuning.search import Asked, run_search
+    from tuning.search import run_search
 
     asked = Asked(
         data=parsed.data,
@@ -137,6 +138,8 @@ def _run(parsed: argparse.Namespace) -> None:
         in_process=parsed.in_process,
     )
     console = Console(markup=False, emoji=False)
+    if role_of(os.environ) == "chief":
+        console.print("chief: hands trials out to workers, and waits for them", highlight=False)
     with Progress(console, asked.objective, asked.max_trials) as progress:
         found = run_search(asked, Path(parsed.out), progress)
     if found is None:

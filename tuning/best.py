@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import shutil
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 from tfhrnn.config import Config
 from tfhrnn.data.event_log import EventLog
@@ -14,7 +14,8 @@ from tfhrnn.run_folder import RunFolder
 from tuning.oracles import write_whole
 from tuning.trial import OnEpoch, train_until
 
-EXPORT = "model"  # the base path of its versions, within the search's folder
+BEST: Final = "best"  # its run, within the search's folder
+EXPORT: Final = "model"  # the base path of its versions, within the search's folder
 
 
 def finish(

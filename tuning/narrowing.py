@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from typing import Any, get_args, get_origin, get_type_hints
+from typing import Any, Final, get_args, get_origin, get_type_hints
 
 from tfhrnn.arguments import name_value_pairs
 from tfhrnn.config import ModelConfig, TrainingConfig
@@ -23,7 +23,7 @@ _KINDS: dict[str, Any] = {
     **dict(zip(LOSS_OPTIONS, (int, str), strict=True)),
 }
 # The search decides these itself.
-_OWN = {
+OWN: Final = {
     "epochs": "one number of epochs (--epochs)",
     "seed": "one seed (--seed)",
     "watch": "the objective (--objective)",
@@ -62,8 +62,8 @@ def searched_names(text: str) -> list[str]:
 
 
 def _dimension(name: str, text: str) -> Dimension:
-    if name in _OWN:
-        raise ConfigError(f"--search {name}: got {text!r}, expected {_OWN[name]}")
+    if name in OWN:
+        raise ConfigError(f"--search {name}: got {text!r}, expected {OWN[name]}")
     if name not in _KINDS:
         raise ConfigError(f"--search: no setting named {name!r}{did_you_mean(name, _KINDS)}")
     when = next((d.when for d in SPACE if d.name == name), None)

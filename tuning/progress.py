@@ -11,10 +11,10 @@ from rich.progress import Progress as Bars
 from rich.table import Table
 
 from tuning.best import judged_on
+from tuning.found import Found
 from tuning.importance import shown
 from tuning.oracles import ObjectiveName
 from tuning.page import changes, command, figure
-from tuning.search import Found
 from tuning.trial import Record
 from tuning.tuner import Watcher
 
