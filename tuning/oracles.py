@@ -8,6 +8,7 @@ files appear whole, so that a search killed at any moment can go on.
 from __future__ import annotations
 
 import json
+import warnings
 from pathlib import Path
 from typing import Any, Final, Literal, get_args
 
@@ -86,7 +87,11 @@ class _Random(_WholeFiles, kt.oracles.RandomSearchOracle):
 
 
 class _Bayesian(_WholeFiles, kt.oracles.BayesianOptimizationOracle):
-    pass
+    def populate_space(self, trial_id: str) -> Any:
+        with warnings.catch_warnings():
+            # scikit-learn's, of a kernel that few trials say little about.
+            warnings.simplefilter("ignore")
+            return super().populate_space(trial_id)
 
 
 class _Hyperband(_WholeFiles, kt.oracles.HyperbandOracle):
