@@ -37,7 +37,7 @@ REFERENCE: dict[str, tuple[str, tuple[str, ...]]] = {
     "layers": (
         "Layers",
         (
-            *("tfhrnn.layers.towers", "tfhrnn.layers.control", "tfhrnn.layers.embeddings"),
+            *("tfhrnn.layers.towers", "tfhrnn.layers.embeddings"),
             *("tfhrnn.layers.decoder", "tfhrnn.layers.losses", "tfhrnn.layers.top_k"),
         ),
     ),
