@@ -266,6 +266,8 @@ class RunFolder:
         arrays = {name: np.load(self.path / "facts" / f"{name}.npy") for name in _ARRAYS}
         others = _read_json(self.path / "facts" / "facts.json")
         others["event_types"] = tuple(others.get("event_types", ()))  # none in older runs
+        scales = others.get("feedback_by_type", ())
+        others["feedback_by_type"] = tuple((mean, std) for mean, std in scales)
         return TrainingFacts(**arrays, **others)
 
     @property

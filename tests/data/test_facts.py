@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 import polars as pl
 import pytest
@@ -9,6 +11,7 @@ import pytest
 from tfhrnn.config import ModelConfig
 from tfhrnn.data.event_log import EventLog, write_event_log
 from tfhrnn.data.facts import (
+    FEWEST_OF_A_TYPE,
     item_counts,
     item_statistics,
     seen_bias_start,
@@ -51,6 +54,29 @@ def test_event_types_are_those_of_the_log(log: EventLog, typed_log: EventLog) ->
     with pytest.raises(ConfigError, match=r"event_types: .*log has no types of events, expected"):
         training_facts(log, TRAIN, ModelConfig(event_types=True))
     assert training_facts(log, TRAIN, ModelConfig()).event_types == ()
+
+
+def test_each_type_has_a_scale_of_its_own_where_enough_is_known(tmp_path: Path) -> None:
+    rows = 2 * FEWEST_OF_A_TYPE
+    frame = pl.DataFrame(
+        {
+            "user": [n % 3 for n in range(rows)],
+            "item": [n % 7 for n in range(rows)],
+            "time": range(rows),
+            "rating": [None if n == 1 else 100.0 + n if n % 2 else n / rows for n in range(rows)],
+            "event_type": ["buy" if n % 2 else "watch" for n in range(rows - 1)] + [None],
+        },
+        strict=False,
+    )
+    log = write_event_log(frame, tmp_path / "log")
+    both = ModelConfig(event_types=True, feedback=True)
+    unknown, buy, watch = training_facts(log, np.arange(3), both).feedback_by_type
+    known = np.asarray(log.feedback)[np.isfinite(log.feedback)].astype(np.float64)
+    assert unknown == buy == pytest.approx((known.mean(), known.std()))  # too few of buy are known
+    shares = np.arange(0, rows, 2) / rows
+    assert watch == pytest.approx((shares.mean(), shares.std()))
+    for one in (ModelConfig(feedback=True), ModelConfig(event_types=True)):
+        assert training_facts(log, np.arange(3), one).feedback_by_type == ()
 
 
 def test_statistics_standardise_over_items_that_have_them(log: EventLog) -> None:

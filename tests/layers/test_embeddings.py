@@ -24,6 +24,17 @@ from tfhrnn.layers import (
 FEATURES = np.eye(3, 2, dtype=np.float32)
 
 
+def test_feedback_is_read_on_the_scale_of_its_type() -> None:
+    by_type = [(3.0, 1.0), (100.0, 20.0), (0.5, 0.25)]
+    layer = FeedbackEmbedding(3, mean=3.0, std=1.0, by_type=by_type, seed=1)
+    feedback = tf.constant([4.0, 120.0, 0.75, float("nan")])
+    read = layer(feedback, tf.constant([0, 1, 2, 1])).numpy()
+    np.testing.assert_allclose(read[:3], np.repeat(read[:1], 3, axis=0), rtol=1e-6)  # one above
+    assert np.abs(read[3] - read[0]).max() > 1e-3
+    again = FeedbackEmbedding.from_config(layer.get_config())
+    assert again.by_type == by_type
+
+
 def test_tied_items_are_the_matrix_rows_behind_start_and_unknown() -> None:
     layer = ItemEmbedding(3, 2)
     rows = tf.constant([[1.0, 2], [3, 4], [5, 6]])

@@ -39,6 +39,9 @@ class TrainingFacts:
       event_types: the types of the log's events, those of `Batch.event_type` from 1 on.
       statistics_scale: a `StatisticsScale` where item statistics are among the features; items and
         events that come later are measured by it.
+      feedback_by_type: mean and std of each type's known feedback, unknown types first, where a
+        model reads both: a price and a watched share have scales of their own. A type with fewer
+        than `FEWEST_OF_A_TYPE` known ones takes those of all.
     """
 
     item_features: npt.NDArray[np.float32]
@@ -52,6 +55,7 @@ class TrainingFacts:
     seen_bias: float
     event_types: tuple[str, ...] = ()
     statistics_scale: tuple[float, ...] = ()
+    feedback_by_type: tuple[tuple[float, float], ...] = ()
 
 
 class StatisticsScale(NamedTuple):
@@ -96,6 +100,8 @@ def item_counts(log: EventLog, users: npt.NDArray[np.integer]) -> npt.NDArray[np
     items = np.asarray(log.item)[events_of(log, users)] - FIRST_ITEM
     return np.bincount(items, minlength=log.catalogue.num_items).astype(np.int64)
 
+
+FEWEST_OF_A_TYPE: Final = 30
 
 # What `item_statistics` says of an item that nobody met.
 STATISTICS_WITHOUT_EVENTS: Final = (0.0, 0.0, 0.0, 0.0, 1.0, 1.0)
@@ -255,4 +261,29 @@ def training_facts(
         seen_bias=seen_bias_start(log, users),
         event_types=log.event_types,
         statistics_scale=scale or (),
+        feedback_by_type=feedback_by_type(log, events)
+        if config.feedback and config.event_types
+        else (),
     )
+
+
+def feedback_by_type(
+    log: EventLog, events: npt.NDArray[np.int64]
+) -> tuple[tuple[float, float], ...]:
+    """Mean and standard deviation of the known feedback of each type, unknown types first.
+
+    Args:
+      log: the events.
+      events: positions of those that count.
+    """
+    feedback = np.asarray(log.feedback)[events].astype(np.float64)
+    kind = np.asarray(log.event_type)[events]
+    known = np.isfinite(feedback)
+    found = []
+    for number in range(len(log.event_types) + 1):
+        own = feedback[known & (kind == number)]
+        if len(own) < FEWEST_OF_A_TYPE or number == 0:
+            own = feedback[known]
+        scale = (float(own.mean()), float(own.std() or 1.0)) if len(own) else (0.0, 1.0)
+        found.append(scale)
+    return tuple(found)

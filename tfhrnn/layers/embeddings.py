@@ -7,6 +7,7 @@ Narayanaswamy, section 2, Figure 2).
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -151,6 +152,7 @@ class FeedbackEmbedding(tf.keras.layers.Layer):
       units: width.
       mean: of the training events' feedback.
       std: of the same; 0 counts as 1.
+      by_type: mean and std of each type of event instead, unknown types first; empty for one scale.
       seed: of weights.
     """
 
@@ -160,12 +162,14 @@ class FeedbackEmbedding(tf.keras.layers.Layer):
         *,
         mean: float = 0.0,
         std: float = 1.0,
+        by_type: Sequence[Sequence[float]] = (),
         seed: int | None = None,
         **kwargs: Any,
     ) -> None:
         # A price can be out of float16's range, and is standardised in float32.
         super().__init__(autocast=False, **kwargs)
         self.units, self.mean, self.std, self.seed = units, mean, std or 1.0, seed
+        self.by_type = [(float(mean), float(std)) for mean, std in by_type]
 
     def build(self, _: Any) -> None:
         """Creates the projection."""
@@ -179,17 +183,30 @@ class FeedbackEmbedding(tf.keras.layers.Layer):
         self.projection.build([None, 2])
         super().build(_)
 
-    def call(self, feedback: tf.Tensor) -> tf.Tensor:
-        """`[...]` float32 feedback, NaN where unknown, to `[..., units]`."""
+    def call(self, feedback: tf.Tensor, event_type: tf.Tensor | None = None) -> tf.Tensor:
+        """Embeds feedback.
+
+        Args:
+          feedback: `[...]` float32, NaN where unknown.
+          event_type: `[...]` int32, with `by_type` alone; 0 where unknown.
+
+        Returns:
+          `[..., units]`.
+        """
         feedback = tf.cast(feedback, tf.float32)
         known = tf.math.is_finite(feedback)
-        value = tf.where(known, (feedback - self.mean) / self.std, 0.0)
+        mean: Any = self.mean
+        std: Any = self.std
+        if self.by_type:
+            scales = tf.gather(tf.constant(self.by_type, tf.float32), event_type)
+            mean, std = scales[..., 0], scales[..., 1]
+        value = tf.where(known, (feedback - mean) / std, 0.0)
         return self.projection(tf.stack([value, tf.cast(known, tf.float32)], axis=-1))
 
     def get_config(self) -> dict[str, Any]:
         """The constructor's arguments."""
         own = {"units": self.units, "mean": self.mean, "std": self.std, "seed": self.seed}
-        return {**super().get_config(), **own}
+        return {**super().get_config(), **own, "by_type": self.by_type}
 
 
 class EventTypeEmbedding(tf.keras.layers.Layer):
@@ -393,16 +410,19 @@ class EventEmbedding(tf.keras.layers.Layer):
             item = self.item_dropout(item, event.item, training=training)
         item = self.dropout(item, training=training)
         parts = [item if self.negation is None else self.negation(item, event.feedback)]
-        for layer, value in (
-            (self.level, event.level),
-            (self.feedback, event.feedback),
-            (self.user, event.user),
-            (self.gap, event.gap),
-            (self.time, event.query_time),
-            (self.position, event.position),
+        feedback: tuple[Any, ...] = (event.feedback,)
+        if self.feedback is not None and self.feedback.by_type:
+            feedback = (event.feedback, event.event_type)
+        for layer, values in (
+            (self.level, (event.level,)),
+            (self.feedback, feedback),
+            (self.user, (event.user,)),
+            (self.gap, (event.gap,)),
+            (self.time, (event.query_time,)),
+            (self.position, (event.position,)),
         ):
             if layer is not None:
-                parts.append(tf.cast(layer(value), self.compute_dtype))
+                parts.append(tf.cast(layer(*values), self.compute_dtype))
         if self.first_item is not None:
             parts.append(tf.cast(self.first_item(event.first_item), self.compute_dtype))
         if self.event_type is not None:

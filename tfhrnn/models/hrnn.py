@@ -129,6 +129,7 @@ class HRNN(SavedAsSavedModel, tfrs.models.Model):
                 config.feature_width,
                 mean=facts.feedback_mean,
                 std=facts.feedback_std,
+                by_type=facts.feedback_by_type,
                 seed=seed + 3,
                 dtype=policy,
             )

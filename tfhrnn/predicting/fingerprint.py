@@ -24,6 +24,8 @@ def model_fingerprint(model: HRNN, catalogue: Catalogue, user_features: FeatureS
     a state does not depend on, such as the ranking head, does not count.
     """
     facts = {name: getattr(model.facts, name) for name in _FACTS}
+    if model.facts.feedback_by_type:
+        facts["feedback_by_type"] = model.facts.feedback_by_type
     told = {
         "model": dataclasses.asdict(model.config),
         "facts": facts,
