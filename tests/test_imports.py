@@ -20,7 +20,7 @@ STAGES = (
     (
         *("models", "run_folder", "histories", "feature_encoder", "schedules", "weight_average"),
         *("devices", "feature_cells", "answer_options", "answer_rules", "filter_grammar"),
-        *("tf_examples", "frames", "datasets", "metric_logs"),
+        *("tfrecord", "frames", "datasets", "metric_logs"),
     ),
     ("keeper", "predicting"),
     ("training", "predictor", "growth", "warm_up"),

@@ -29,7 +29,7 @@ from tfhrnn.data.summary import print_summary, summarize
 from tfhrnn.errors import ConfigError
 from tfhrnn.evaluation.advice import advise
 from tfhrnn.startup import start_tensorflow
-from tfhrnn.tf_examples.schema import SCHEMA, Schema
+from tfhrnn.tfrecord.schema import SCHEMA, Schema
 
 
 def prepare(arguments: argparse.Namespace, console: Console) -> dict[str, Any]:
@@ -70,7 +70,7 @@ def _prepare_table(
     name, keep = arguments.interactions, arguments.keep_duplicates
     if arguments.examples:
         start_tensorflow()
-        from tfhrnn.tf_examples.reader import open_examples
+        from tfhrnn.tfrecord.reader import open_examples
 
         given = open_examples(arguments.examples)
         schema = given.schema or Schema()
@@ -153,7 +153,7 @@ def write_examples(arguments: argparse.Namespace, console: Console) -> dict[str,
     """Writes an event log as TFRecord files."""
     log = EventLog.open(arguments.data)
     start_tensorflow()
-    from tfhrnn.tf_examples.writer import export_examples
+    from tfhrnn.tfrecord.writer import export_examples
 
     files = export_examples(log, arguments.out, files=arguments.files)
     console.print(

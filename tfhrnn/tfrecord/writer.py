@@ -16,7 +16,7 @@ from tfhrnn.data.features import FeatureSet
 from tfhrnn.data.files import whole_folder
 from tfhrnn.data.log_parts import user_parts
 from tfhrnn.errors import ConfigError, RunError
-from tfhrnn.tf_examples.schema import (
+from tfhrnn.tfrecord.schema import (
     EVENT_COLUMNS,
     ITEMS,
     SCHEMA,

@@ -21,7 +21,7 @@ from tfhrnn.data.cells import show_value
 from tfhrnn.data.file_sets import matching_files
 from tfhrnn.data.sources import Source
 from tfhrnn.errors import DataError
-from tfhrnn.tf_examples.schema import EVENTS, ITEMS, USERS, Schema, read_schema
+from tfhrnn.tfrecord.schema import EVENTS, ITEMS, USERS, Schema, read_schema
 
 _LOOKED_AT: Final = 100  # Examples that tell which columns there are
 

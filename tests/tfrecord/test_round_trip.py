@@ -14,8 +14,8 @@ import tensorflow as tf
 from tfhrnn import cli
 from tfhrnn.data.event_log import EventLog, write_event_log
 from tfhrnn.errors import ConfigError, DataError, RunError
-from tfhrnn.tf_examples.reader import open_examples
-from tfhrnn.tf_examples.writer import export_examples
+from tfhrnn.tfrecord.reader import open_examples
+from tfhrnn.tfrecord.writer import export_examples
 
 
 def again(folder: Path, out: Path, *words: str) -> EventLog:
