@@ -135,8 +135,8 @@ def killed_under_load(base_path: Path, requests: list[bytes], times: int = 3) ->
 def killed_exports(base_path: Path, requests: list[bytes], run_folder: Path) -> dict[str, Any]:
     """Kills an export at every step it takes in the file system, while the model is served.
 
-    The version that was there goes on answering, and a version that appears, be it of an export that
-    was killed after that, is whole: it answers as the first one does, since it is of the same run.
+    The version that was there goes on answering. One that appears, be it of an export that was
+    killed after that, is whole: it answers as the first one does, since it is of the same run.
     """
     wrong = step = 0
     with tempfile.TemporaryDirectory() as folder:
