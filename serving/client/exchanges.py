@@ -14,7 +14,7 @@ from urllib.parse import quote
 
 from serving.client.columns import Signature, columns, signatures_of
 from serving.client.errors import ServingError
-from serving.client.questions import Question
+from serving.client.question import Question
 from serving.client.retries import Retries
 
 Answer = TypeVar("Answer")

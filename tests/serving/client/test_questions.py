@@ -9,8 +9,6 @@ import pytest
 
 from serving.client.questions import (
     Recommend,
-    SearchItems,
-    SimilarItems,
     Start,
     Update,
 )
@@ -35,8 +33,6 @@ def test_a_question_names_what_is_known_and_nothing_else() -> None:
         "times": [10],
         "feedback": [None],
     }
-    assert SearchItems("a b", offset=9).inputs() == {"text": "a b", "k": 10, "offset": 9}
-    assert SimilarItems("a", k=2**40).inputs() == {"items": "a", "k": 2**31 - 1}
 
 
 def test_filters_and_promotions_are_named_where_they_are_asked_for() -> None:
@@ -89,8 +85,3 @@ def test_a_question_that_makes_no_sense_is_refused(changed: dict[str, Any], mess
     asked: dict[str, Any] = {"history": ["a", "b"], "times": [1, 2], **changed}
     with pytest.raises(ValueError, match=message):
         Recommend(**asked).inputs()
-
-
-def test_a_page_before_the_first_is_refused() -> None:
-    with pytest.raises(ValueError, match="offset: got -1, expected 0 or more"):
-        SearchItems("", offset=-1).inputs()
