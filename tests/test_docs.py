@@ -13,6 +13,7 @@ import yaml
 
 import benchmarks.__main__
 import serving.flags
+import tuning.__main__
 from tfhrnn import cli
 
 ROOT = Path(__file__).parents[1]
@@ -25,6 +26,7 @@ PARSERS = {
     "tfhrnn": cli.build_parser,
     "serving": serving.flags.build_parser,
     "benchmarks": benchmarks.__main__.build_parser,
+    "tuning": tuning.__main__.build_parser,
 }
 LINK = re.compile(r"\[[^\]]+\]\(([^)\s]+)\)")
 FENCE = re.compile(r"^```.*?^```$", re.M | re.S)
@@ -54,7 +56,9 @@ def commands(page: Path) -> list[str]:
     text = page.read_text(encoding="utf-8").replace("\\\n", " ")
     return [
         found[1].partition("  #")[0].strip()
-        for found in re.finditer(r"^    (python -m (?:tfhrnn|serving|benchmarks) .+)$", text, re.M)
+        for found in re.finditer(
+            r"^    (python -m (?:tfhrnn|serving|benchmarks|tuning) .+)$", text, re.M
+        )
     ]
 
 

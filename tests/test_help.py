@@ -10,6 +10,7 @@ import pytest
 
 import benchmarks.__main__
 import serving.flags
+import tuning.__main__
 from tfhrnn import cli
 from tfhrnn.experiments.registry import experiment_names
 
@@ -17,6 +18,7 @@ PARSERS = {
     "tfhrnn": cli.build_parser,
     "serving": serving.flags.build_parser,
     "benchmarks": benchmarks.__main__.build_parser,
+    "tuning": tuning.__main__.build_parser,
 }
 
 

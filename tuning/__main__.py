@@ -19,13 +19,13 @@ from tfhrnn.shell import Parser, exit_code
 from tfhrnn.startup import start_tensorflow
 
 _EXAMPLES = """\
-examples:
-  python -m tuning --data data --tuner hyperband --max_trials 30 --out tuned
+The same command goes on with a search that was stopped; a larger --max_trials adds trials to it.
+Further examples:
   python -m tuning --data data --only units,layers,learning_rate --fix epochs=8 --out small
   python -m tuning --data data --search tower=gru,lstm --search "learning_rate=1e-3..1e-2" \\
       --search "thresholds=60,3600,86400;1800;proposed:4" --out tuned
 
-The same command goes on with a search that was stopped; a larger --max_trials adds trials to it.
+example: python -m tuning --data data --tuner hyperband --max_trials 30 --out tuned
 """
 
 

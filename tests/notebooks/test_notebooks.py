@@ -41,7 +41,7 @@ def test_the_notebook_runs(
     monkeypatch.setenv("TFHRNN_CACHE", str(movielens))
     monkeypatch.setenv("PYTHONPATH", str(PLACE.parents[1]))
     monkeypatch.setenv("IPYTHONDIR", str(tmp_path / "ipython"))
-    notebook = nbformat.read(PLACE, as_version=4)  # type: ignore[no-untyped-call]
+    notebook = nbformat.read(PLACE, as_version=4)
     client = NotebookClient(notebook, timeout=300, kernel_name="python3")
     client.execute(cwd=str(tmp_path))
     cells = [cell for cell in notebook.cells if cell.cell_type == "code"]
@@ -49,7 +49,7 @@ def test_the_notebook_runs(
 
 
 def test_its_outputs_are_kept_and_small() -> None:
-    notebook = nbformat.read(PLACE, as_version=4)  # type: ignore[no-untyped-call]
+    notebook = nbformat.read(PLACE, as_version=4)
     cells = [cell for cell in notebook.cells if cell.cell_type == "code"]
     assert [cell.execution_count for cell in cells] == list(range(1, len(cells) + 1))
     assert PLACE.stat().st_size < 200_000
