@@ -55,7 +55,7 @@ def test_what_the_tests_run_with_is_what_is_declared(project: Any) -> None:
 
 def test_users_are_not_asked_for_what_only_tests_and_docs_need(project: Any) -> None:
     declared = set(ranges(project))
-    only = {"pytest", "ruff", "mypy", "hypothesis", "pandas", "pyarrow", "mkdocs-material"}
+    only = {"pytest", "ruff", "mypy", "hypothesis", "pandas", "mkdocs-material"}
     assert not declared & only
     docs = pins("requirements-docs.txt")
     for name, requirement in ranges(project, "docs").items():
