@@ -24,6 +24,7 @@ from tfhrnn.data.facts import TrainingFacts
 from tfhrnn.data.parts_file import PartsFile
 from tfhrnn.histories import Histories
 from tfhrnn.predictor import Predictor, texts
+from tfhrnn.refusals import in_words
 
 PART_USERS: Final = 4096
 _BATCH_USERS: Final = 512
@@ -138,7 +139,8 @@ def recommend_all(
         if options.exploration:
             seeds = np.array([_seed(options.seed, user) for user in histories.names], np.int64)
             request["seed"] = rows["seed"] = seeds
-        found = predictor.ask("recommend", request)
+        with in_words():
+            found = predictor.ask("recommend", request)
         items = texts(found["items"])
         counts = (items != "").sum(axis=1).tolist()
         columns = {"items": items, "log_probabilities": found["log_probabilities"]}

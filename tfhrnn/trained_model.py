@@ -31,6 +31,7 @@ from tfhrnn.frames import Frame, in_kind_of
 from tfhrnn.histories import Histories
 from tfhrnn.models.hrnn import HRNN
 from tfhrnn.predictor import Predictor, texts
+from tfhrnn.refusals import in_words
 from tfhrnn.run_folder import RunFolder
 
 FILTER: Final = "filter"  # what a filter without a name is called
@@ -200,7 +201,8 @@ class TrainedModel:
             event_types=event_types,
         )
         request = predictor.inputs(asked.histories, options, query_time=asked.query_time)
-        found = predictor.ask("recommend", request)
+        with in_words():
+            found = predictor.ask("recommend", request)
         columns = {"item": texts(found["items"]), "log_probability": found["log_probabilities"]}
         if new is not None:
             columns["cold"] = found["cold"]
