@@ -14,6 +14,8 @@ from typing import Final
 from tfhrnn.errors import ConfigError
 
 FACTORS: Final = ("POPULARITY", "FRESHNESS")
+FILTER: Final = "filter"  # what a filter without a name is called
+PROMOTION: Final = "promotion"  # likewise
 
 
 @dataclass(frozen=True)
@@ -49,6 +51,22 @@ class AnswerRules:
             raise ConfigError(
                 f"exploration_item_age_cut_off: got {cut_off}, expected days, more than 0"
             )
+
+    @classmethod
+    def of_question(
+        cls,
+        filter: str | None,
+        promotion: str | None,
+        ranking_influence: Mapping[str, float] | None,
+        exploration_item_age_cut_off: float | None,
+    ) -> AnswerRules:
+        """Rules of a single question, whose filter and promotion have no names of their own."""
+        return cls(
+            {} if filter is None else {FILTER: filter},
+            ranking_influence or {},
+            exploration_item_age_cut_off,
+            {} if promotion is None else {PROMOTION: promotion},
+        )
 
     @property
     def reads_ages(self) -> bool:

@@ -36,6 +36,7 @@ def add_asking_commands(command: Callable[[str, str, str], argparse.ArgumentPars
         "the same command goes on where it was stopped",
         "recommend-all --run run --users all -k 25 --out recs.parquet",
     )
+    everyone.set_defaults(further="; the same command goes on")
     everyone.add_argument("--run", required=True, metavar="DIR", help="a trained run")
     everyone.add_argument(
         "--data",

@@ -78,6 +78,7 @@ def build_parser() -> argparse.ArgumentParser:
     train.add_argument("--preset", choices=sorted(PRESETS), help="by default best")
     train.add_argument("--out", required=True, metavar="DIR", help="the run's folder")
     train.add_argument("--resume", action="store_true", help="go on after the last whole epoch")
+    train.set_defaults(further="; go on with --resume")
     train.add_argument(
         "--strategy", choices=STRATEGY_NAMES, help="of tf.distribute; left out: plain TensorFlow"
     )
@@ -110,6 +111,7 @@ def build_parser() -> argparse.ArgumentParser:
     )
     update.add_argument("--out", required=True, metavar="DIR", help="the new run's folder")
     update.add_argument("--resume", action="store_true", help="go on after the last whole epoch")
+    update.set_defaults(further="; go on with --resume")
     add_log_option(update)
     _training_arguments(update, TrainingConfig)
 
@@ -270,9 +272,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if others:  # said by the command, whose help tells what there is
         parser.prog += f" {parsed.command}"
         parser.error(f"unrecognized arguments: {' '.join(others)}")
-    further = "; go on with --resume" if hasattr(parsed, "resume") else ""
-    if parsed.command == "recommend-all":
-        further = "; the same command goes on"
+    further = getattr(parsed, "further", "")  # how a command is gone on with
     return exit_code(f"tfhrnn {parsed.command}", lambda: _run(parsed), further)
 
 

@@ -12,7 +12,7 @@ import numpy.typing as npt
 
 from tfhrnn.all_users import Written, recommend_all
 from tfhrnn.answer_options import AnswerOptions, FilterValues
-from tfhrnn.answer_rules import AnswerRules
+from tfhrnn.answer_rules import FILTER, PROMOTION, AnswerRules
 from tfhrnn.answers import (
     answers_table,
     ask,
@@ -34,8 +34,6 @@ from tfhrnn.predictor import Predictor, texts
 from tfhrnn.refusals import in_words
 from tfhrnn.run_folder import RunFolder
 
-FILTER: Final = "filter"  # what a filter without a name is called
-PROMOTION: Final = "promotion"  # likewise
 _MOST_PREDICTORS: Final = 8  # each filter has one, with a graph of its own
 
 
@@ -163,11 +161,8 @@ class TrainedModel:
             raise ConfigError(f"rerank: got {rerank}, expected k = {k} or more")
         if rerank is not None and promotion is not None:
             raise ConfigError("rerank: got a promotion too, whose places it would undo")
-        rules = AnswerRules(
-            {} if filter is None else {FILTER: filter},
-            ranking_influence or {},
-            exploration_item_age_cut_off,
-            {} if promotion is None else {PROMOTION: promotion},
+        rules = AnswerRules.of_question(
+            filter, promotion, ranking_influence, exploration_item_age_cut_off
         )
         run, predictor = self._trained(), self._predictor(retrieval, rules)
         new, titles = new_items(cold_items, predictor.item_specs)
@@ -275,11 +270,8 @@ class TrainedModel:
           ConfigError: as in `recommend`.
           RunError: the event log is missing, or the file cannot be written.
         """
-        rules = AnswerRules(
-            {} if filter is None else {FILTER: filter},
-            ranking_influence or {},
-            exploration_item_age_cut_off,
-            {} if promotion is None else {PROMOTION: promotion},
+        rules = AnswerRules.of_question(
+            filter, promotion, ranking_influence, exploration_item_age_cut_off
         )
         run, predictor = self._trained(), self._predictor(retrieval, rules)
         if not isinstance(data, EventLog):

@@ -1,11 +1,20 @@
 """What comes back: a record an answer, of one user or item."""
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from serving.client.values import Value
+
+
+def answered(items: Sequence[str]) -> int:
+    """How many items are answered before "" fills up.
+
+    >>> answered(["a", "b", "", ""])
+    2
+    """
+    return sum(item != "" for item in items)
 
 
 @dataclass(frozen=True)

@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import KW_ONLY, dataclass
 from typing import Any
 
-from serving.client.answers import Description, ModelInfo, Page, Similar
+from serving.client.answers import Description, ModelInfo, Page, Similar, answered
 from serving.client.columns import Row
 from serving.client.question import Question
 from serving.client.values import Value, feature_inputs, id_list, item_count
@@ -20,7 +20,7 @@ class _Alike(Question[Similar]):
 
     def answer(self, row: Row) -> Similar:
         """The items, without what fills up the row."""
-        count = sum(item != "" for item in row["items"])
+        count = answered(row["items"])
         return Similar(tuple(row["items"][:count]), tuple(row["similarities"][:count]))
 
 
@@ -127,7 +127,7 @@ class SearchItems(Question[Page]):
 
     def answer(self, row: Row) -> Page:
         """The page, without what fills it up."""
-        count = sum(item != "" for item in row["items"])
+        count = answered(row["items"])
         return Page(tuple(_description(row, at, True) for at in range(count)), row["found"])
 
 

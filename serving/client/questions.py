@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import KW_ONLY, dataclass, field
 from typing import Any
 
-from serving.client.answers import Ranking, Recommendation
+from serving.client.answers import Ranking, Recommendation, answered
 from serving.client.catalogue_questions import (
     AboutModel,
     DescribeItems,
@@ -124,7 +124,7 @@ class _Wanted(Question[Recommendation]):
 
     def answer(self, row: Row) -> Recommendation:
         """The items, without what fills up the row."""
-        count = sum(item != "" for item in row["items"])
+        count = answered(row["items"])
         return Recommendation(
             tuple(row["items"][:count]),
             tuple(row["log_probabilities"][:count]),

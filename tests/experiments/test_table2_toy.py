@@ -25,7 +25,10 @@ SMALL = Size(train=40, validation=10, test=60)
 @pytest.fixture(scope="module")
 def small(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Row]:
     """The rows of 110 sequences, by name."""
-    return {row.name: row for row in rows_of(SMALL, tmp_path_factory.mktemp("small"))}
+    return {
+        row.name: row
+        for row in rows_of(simulate_bets(sum(SMALL)), SMALL, tmp_path_factory.mktemp("small"))
+    }
 
 
 @pytest.fixture(scope="module")
@@ -101,7 +104,7 @@ def test_a_first_item_shown_as_the_users_feature_is_a_leak_to_a_row_without_it(
 ) -> None:
     """A model is trained that reads what its row must not, and the row is refused."""
     size = Size(train=500, validation=30, test=100)
-    row = {row.name: row for row in rows_of(size, tmp_path)}["sequence"]
+    row = {row.name: row for row in rows_of(simulate_bets(sum(size)), size, tmp_path)}["sequence"]
     # Judged on first bets, of which a row without the feature can know nothing: log 101 nats.
     first = np.diff(row.sequences, prepend=-1) != 0
     leaking = {"user_features": True, "feature_width": 64, "epochs": 10, "output_dropout": 0.0}

@@ -172,15 +172,15 @@ def best_answers(known: Known, log: EventLog, users: npt.NDArray[np.integer]) ->
     return np.concatenate(found)
 
 
-def rows_of(size: Size, out: Path, *, more: bool = False) -> list[Row]:
+def rows_of(bets: Bets, size: Size, out: Path, *, more: bool = False) -> list[Row]:
     """The rows, each with the best predictor's answers.
 
     Args:
-      size: how many sequences.
+      bets: as many sequences as `size` says.
+      size: which of them train, choose and are judged.
       out: folder of the event logs.
       more: the rows of `MORE` instead, whose names tell how many sequences they were given.
     """
-    bets = simulate_bets(sum(size))
     whole = write_log(bets, out / "data", "bets")
     alone = write_log(asked_alone(bets), out / "data-alone", "bets, each asked alone")
     parts = parts_by_number(whole, size.train, size.validation)
@@ -235,10 +235,11 @@ def run(
     if jobs > 1:
         raise RunError(f"table2-toy: got {jobs} jobs, expected 1: its trainings are short")
     out, size = (out / "quick", QUICK) if quick else (out, Size())
-    rows = rows_of(size, out)
+    bets = simulate_bets(sum(size))
+    rows = rows_of(bets, size, out)
     found = run_rows(rows, out, seeds=seeds, say=say)
-    found.append(counted_row(simulate_bets(sum(size)), size.train, size.validation))
+    found.append(counted_row(bets, size.train, size.validation))
     if not quick:
-        large = rows_of(LARGE, out / "large", more=True)
+        large = rows_of(simulate_bets(sum(LARGE)), LARGE, out / "large", more=True)
         found += run_rows(large, out / "large", seeds=seeds, say=say)
     return {"rows": found, "protocol": rows[KNOWN.index("sequence")].protocol.to_dict()}
