@@ -52,7 +52,7 @@ def test_retraining(found: dict[str, Any]) -> None:
     ages = [{"age_seconds": age, "change": change, "perplexity": 9.0} for age, change in steps]
     found["popularity"] |= {"ages": ages, "drift": [], "windows": []}
     assert retrain_age(ages) == pytest.approx(1.5 * 86_400)
-    assert "2 % higher about 2 d after training" in said(found, "retraining")
+    assert "2% higher about 2 d after training" in said(found, "retraining")
     assert "ages slowly: 1 d after" in said(
         {**found, "popularity": {**found["popularity"], "ages": ages[:2]}}, "retraining"
     )

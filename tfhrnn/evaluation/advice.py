@@ -256,7 +256,7 @@ def _retraining(found: Mapping[str, Any]) -> list[Advice]:
         Advice(
             "retraining",
             True,
-            f"Popularity's perplexity is 2 % higher about {_about(age)} after training, "
+            f"Popularity's perplexity is 2% higher about {_about(age)} after training, "
             f"and {oldest['change']:.0%} higher after {describe_seconds(oldest['age_seconds'])}: "
             f"retrain, or `update`, every {_about(age)} or so.",
         )
