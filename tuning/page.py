@@ -69,7 +69,7 @@ def write_page(
         asked=asked,
         rows=rows,
         scored=scored,
-        base=next((row for row in scored if row.is_base and not row.parent), None),
+        base=next((row for row in scored if row.is_base), None),
         objective=objective,
         lower_is_better=OBJECTIVES[objective] == "min",
         space=space,

@@ -101,6 +101,15 @@ def test_the_page_tells_everything_and_needs_nothing(
     assert "searched: learning_rate 0.001 to 0.1, logarithmic" in text
 
 
+def test_a_preset_that_went_on_is_told_at_its_best(tmp_path: Path, space: Space) -> None:
+    usual = {"settings": dict(space.defaults), "is_base": True}
+    begun = row("0", 22.9, epochs=3, **usual)
+    gone_on = row("2", 20.5, epochs=7, parent="0", **usual)
+    other = row("1", 17.0, settings={**space.defaults, "units": 8})
+    page = page_of(tmp_path / "r.html", space, in_order([begun, other, gone_on], "val_perplexity"))
+    assert "the preset itself scored 20.5 in 7 epochs." in page
+
+
 def test_a_search_without_a_finished_trial_has_a_page_too(tmp_path: Path, space: Space) -> None:
     stopped = row("0", None, status="unfinished", settings=space.defaults)
     page = page_of(tmp_path / "r.html", space, [stopped])
