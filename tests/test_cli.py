@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -15,6 +16,7 @@ from tfhrnn import cli, commands
 from tfhrnn.data.event_log import EventLog
 from tfhrnn.errors import DataError
 from tfhrnn.models.hrnn import HRNN
+from tfhrnn.progress import LOGGER
 from tfhrnn.recommender import HRNNRecommender
 
 T0 = 1_000_000_000
@@ -426,3 +428,30 @@ def test_update_goes_on_in_a_new_run(
     with pytest.raises(DataError, match="got no column for feedback"):
         trained.fit_more(table)
     assert not (tmp_path / "run3").exists()
+
+
+def test_progress_is_told_on_standard_error_and_results_on_standard_output(
+    tiny_log: EventLog, tmp_path: Path, capsys: Any, caplog: pytest.LogCaptureFixture
+) -> None:
+    heard: list[str] = []
+    monitor = logging.Handler()
+    monitor.emit = lambda record: heard.append(record.getMessage())  # type: ignore[method-assign]
+    LOGGER.addHandler(monitor)
+    try:
+        run = str(tmp_path / "run")
+        train = ["train", "--data", str(tiny_log.directory), "--preset", "hrnn", *SET]
+        assert cli.main([*train, "--out", run]) == 0
+        out, error = capsys.readouterr()
+        assert out.splitlines()[-2].startswith(f"run: {run} (best epoch 1 of 1")
+        assert "Epoch" not in out and "loss" not in out
+        (line,) = error.splitlines()
+        assert line.startswith("epoch 1 of 1: loss ") and ", validation perplexity " in line
+        assert cli.main(["evaluate", "--run", run]) == 0
+        assert cli.main(["export", "--run", run, "--out", str(tmp_path / "models")]) == 0
+    finally:
+        LOGGER.removeHandler(monitor)
+    begun = [line for line in dict.fromkeys(heard) if line and ", 1 of" not in line]
+    for name in ("counting the training events", "building the model", "writing the SavedModel"):
+        assert name in begun
+    assert any(line.startswith("judging 8 users, 0 of ") for line in begun)
+    assert "tracing the signatures, 0 of 9" in begun  # without item features one fewer

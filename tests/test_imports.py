@@ -15,12 +15,12 @@ ROOT = Path(__file__).parents[1]
 
 # A module may import from its own stage and from those above it, and of its siblings only itself.
 STAGES = (
-    ("errors", "protocol", "config", "personalize", "presets", "startup", "shell"),
+    ("errors", "protocol", "config", "personalize", "presets", "startup", "shell", "progress"),
     ("data", "layers"),
     (
         *("models", "run_folder", "histories", "feature_encoder", "schedules", "weight_average"),
         *("devices", "feature_cells", "answer_options", "answer_rules", "filter_grammar"),
-        *("tfrecord", "frames", "datasets", "metric_logs"),
+        *("tfrecord", "frames", "datasets", "metric_logs", "epoch_steps"),
     ),
     ("keeper", "predicting"),
     ("training", "predictor", "growth", "warm_up"),

@@ -9,17 +9,11 @@ from typing import TYPE_CHECKING, Any, Final
 
 import polars as pl
 from rich.console import Console
-from rich.progress import (
-    BarColumn,
-    MofNCompleteColumn,
-    Progress,
-    TextColumn,
-    TimeRemainingColumn,
-)
 from rich.table import Table
 
 from tfhrnn.arguments import id_list, name_value_pairs, number, unix_seconds
 from tfhrnn.data.user_list import read_user_list
+from tfhrnn.progress import step, under_way
 from tfhrnn.run_folder import RunFolder
 from tfhrnn.startup import start_tensorflow
 
@@ -54,9 +48,7 @@ def recommend_all(arguments: argparse.Namespace, console: Console) -> dict[str, 
     """
     users = None if arguments.users == "all" else read_user_list(arguments.users)
     recommender = _loaded(arguments)
-    columns = BarColumn(), MofNCompleteColumn(), TextColumn("users"), TimeRemainingColumn()
-    with Progress(*columns, console=console, disable=not console.is_terminal) as progress:
-        bar = progress.add_task("", total=None)
+    with step(answering := "answering users"):
         written = recommender.recommend_all(
             arguments.out,
             users=users,
@@ -65,7 +57,7 @@ def recommend_all(arguments: argparse.Namespace, console: Console) -> dict[str, 
             query_time=arguments.query_time,
             gap=arguments.gap,
             retrieval=arguments.retrieval,
-            told=lambda done, all_: progress.update(bar, completed=done, total=all_),
+            told=lambda done, all_: under_way(answering, done, all_),
             **_wanted(arguments),
         )
     _say_unknown("among the users with events, answered as new users", written.new_users, console)

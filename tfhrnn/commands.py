@@ -32,6 +32,7 @@ from tfhrnn.evaluation.detail_tables import print_details
 from tfhrnn.evaluation.result_table import print_experiment, print_result
 from tfhrnn.log_option import log_callbacks
 from tfhrnn.personalize import own_names
+from tfhrnn.progress import Progress
 from tfhrnn.run_folder import RunFolder
 from tfhrnn.startup import start_tensorflow
 from tfhrnn.table_commands import tables
@@ -55,7 +56,8 @@ def run(arguments: argparse.Namespace) -> None:
     # The JSON's place is tried first: an hour's training should not end at a folder that is
     # missing.
     target = None if arguments.json is None else json_target(arguments.json)
-    found = globals()[f"_{name}"](arguments, console)
+    with Progress(Console(stderr=True, markup=False, emoji=False)):
+        found = globals()[f"_{name}"](arguments, console)
     if target is not None:
         text = json.dumps(found, indent=2, ensure_ascii=False) + "\n"
         with whole_file(target) as temporary:
@@ -109,6 +111,7 @@ def _train(arguments: argparse.Namespace, console: Console) -> dict[str, Any]:
             split_seed=arguments.split_seed,
             devices=devices,
             callbacks=callbacks,
+            verbose="steps",
         )
     assert recommender.run is not None
     return _trained(recommender.run, arguments.out, console)
@@ -163,6 +166,7 @@ def _update(arguments: argparse.Namespace, console: Console) -> dict[str, Any]:
             resume=arguments.resume,
             replay=replay,
             callbacks=callbacks,
+            verbose="steps",
             **settings,
         )
     assert grown.run is not None and grown.log is not None

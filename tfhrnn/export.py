@@ -17,6 +17,7 @@ import tensorflow as tf
 
 from tfhrnn.data.files import whole_folder
 from tfhrnn.predictor import Predictor
+from tfhrnn.progress import step
 from tfhrnn.warm_up import first_requests, warmup_records, write_warm_up
 
 _TITLES = ("data", "figures", "protocol", "inputs", "state", "retrieval", "rules", "versions")
@@ -57,15 +58,20 @@ def write_saved_model(predictor: Predictor, folder: Path, card: Mapping[str, Any
     Raises:
       OSError: it cannot be written.
     """
-    signatures = {name: predictor.function(name) for name in predictor.signatures}
+    signatures = {}
+    with step("tracing the signatures", len(predictor.signatures)) as done:
+        for name in predictor.signatures:
+            signatures[name] = predictor.function(name)
+            done(len(signatures))
     signatures |= {
         "serving_default": signatures["recommend"],
         "model_info": predictor.info_function(card),
     }
     records = warmup_records(first_requests(predictor), card["name"])
     try:
-        tf.saved_model.save(predictor, str(folder), signatures)
-        write_warm_up(folder, records)
+        with step("writing the SavedModel"):
+            tf.saved_model.save(predictor, str(folder), signatures)
+            write_warm_up(folder, records)
     except tf.errors.OpError as error:  # a full disk, say
         raise OSError(error.message) from error
     extra = folder / "assets.extra"

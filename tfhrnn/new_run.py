@@ -16,6 +16,7 @@ from tfhrnn.data.facts import training_facts
 from tfhrnn.data.feature_choice import features_of
 from tfhrnn.data.sources import TableSource, table_name
 from tfhrnn.data.split_rule import SplitRule
+from tfhrnn.progress import step
 from tfhrnn.run_folder import RunFolder
 
 
@@ -46,13 +47,15 @@ def create_run(
         parts = split.parts(log.offsets, log.time, split_seed)
     division = Division(log, parts, by_events=split.by_events)
     training = division.training(config.training)
+    with step("counting the training events"):
+        facts = training_facts(training.log, training.users, config.model)
     return RunFolder.create(
         path,
         config=config,
         log=log,
         parts=parts,
         split_seed=split_seed,
-        facts=training_facts(training.log, training.users, config.model),
+        facts=facts,
         split=split,
     )
 

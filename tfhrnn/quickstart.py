@@ -30,6 +30,7 @@ from tfhrnn.evaluation.report import write_report
 from tfhrnn.evaluation.result import merge
 from tfhrnn.evaluation.result_table import print_result
 from tfhrnn.evaluation.served import served_perplexity
+from tfhrnn.progress import step
 from tfhrnn.recommender import HRNNRecommender
 
 MODEL_NAME = "tfhrnn"
@@ -81,13 +82,15 @@ def quickstart(
         print_summary(summary, console)
     with _timed(seconds, "train"):
         console.rule(f"training the preset {config.preset}")
-        recommender = HRNNRecommender(config).fit(log, run=run_path)
+        recommender = HRNNRecommender(config).fit(log, run=run_path, verbose="steps")
         models = [recommender]
         if paper:
             console.rule("training the paper's preset hrnn-metadata")
             settings = {"seed": config.training.seed}
             models.append(
-                HRNNRecommender("hrnn-metadata", **settings).fit(log, run=_fresh(out / "run-paper"))
+                HRNNRecommender("hrnn-metadata", **settings).fit(
+                    log, run=_fresh(out / "run-paper"), verbose="steps"
+                )
             )
     with _timed(seconds, "evaluate"):
         result = models[0].evaluate()
@@ -95,7 +98,7 @@ def quickstart(
             result = merge(result, other.evaluate())
     with _timed(seconds, "export"):
         version = recommender.export(base)
-    with _timed(seconds, "serve"):
+    with _timed(seconds, "serve"), step("serving the model and asking it"):
         result["served"] = _prove(recommender, log, base)
     seconds["total"] = time.monotonic() - started
 

@@ -87,7 +87,7 @@ class HRNNRecommender(TrainedModel):
           split_seed: of the split into training, validation and test users.
           devices: what to train on, such as `Devices("mirrored")`; only the chief writes `run`.
           callbacks: further Keras callbacks.
-          verbose: as in Keras.
+          verbose: as in Keras, or "steps"; see `tfhrnn.training.train`.
 
         Returns:
           This object.
@@ -158,7 +158,7 @@ class HRNNRecommender(TrainedModel):
           replay: share of an epoch's events that are known.
           reading: further options of `append_events`, such as `{"separator": ";"}`.
           callbacks: further Keras callbacks.
-          verbose: as in Keras.
+          verbose: as in Keras, or "steps"; see `tfhrnn.training.train`.
           **settings: training settings that differ; see `update_config`.
 
         Returns:

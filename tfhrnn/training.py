@@ -22,8 +22,10 @@ from tfhrnn.data.recency import recency_weights
 from tfhrnn.data.replay import ReplayWindows
 from tfhrnn.data.windows import Batch, Windows
 from tfhrnn.devices import Devices
+from tfhrnn.epoch_steps import EpochSteps
 from tfhrnn.keeper import Keeper, load_best
 from tfhrnn.models.hrnn import HRNN
+from tfhrnn.progress import step
 from tfhrnn.run_folder import RunFolder
 from tfhrnn.weight_average import AveragingAdamW
 
@@ -153,7 +155,8 @@ def train(
       resume: go on from the last whole epoch; the devices may be others than before.
       devices: what to train on. Of several workers each needs a run folder of its own.
       callbacks: further Keras callbacks.
-      verbose: as in Keras; "auto" shows bars on a terminal and a line an epoch elsewhere.
+      verbose: as in Keras; "auto" shows bars on a terminal and a line an epoch elsewhere, "steps"
+        nothing of Keras', for those who hear `tfhrnn.progress`.
 
     Returns:
       The model with the best epoch's weights, in float32 and plain TensorFlow whatever it was
@@ -165,7 +168,7 @@ def train(
     """
     config, devices = run.config, devices or Devices()
     tf.keras.utils.set_random_seed(config.training.seed)
-    with devices.scope():
+    with step("building the model"), devices.scope():
         lanes = devices.lanes_each(config.training.batch_size)
         model = build_model(config, run.facts, lanes=lanes)
         model.compile(optimizer=build_optimizer(config.training), **devices.compile_options)
@@ -186,8 +189,7 @@ def train(
             keeper.average.restart()  # it would begin at untrained weights
     if config.training.epochs == 0:
         keeper.keep_start()
-    if verbose == "auto":
-        verbose = 1 if sys.stdout.isatty() else 2
+    bars = {"auto": 1 if sys.stdout.isatty() else 2, "steps": 0}
     if done < config.training.epochs and not (done and keeper.exhausted):
         batches, steps = devices.batches(windows, first_epoch=done)
         validation, validation_steps = None, None
@@ -202,24 +204,28 @@ def train(
                 )
             )
         if replay is not None and not done and validation is not None:
-            start = model.evaluate(validation, steps=validation_steps, verbose=0, return_dict=True)
+            judged = {"steps": validation_steps, "verbose": 0, "return_dict": True}
+            with step("judging the old model on the validation users"):
+                start = model.evaluate(validation, **judged)
             keeper.keep_start(start)
             value = f"perplexity {start['perplexity']:.4g}"
             sayer(verbose)(f"the old model on the same validation events: {value}")
-        model.fit(
-            batches,
-            steps_per_epoch=steps,
-            initial_epoch=done,
-            epochs=config.training.epochs,
-            validation_data=validation,
-            validation_steps=validation_steps,
-            verbose=verbose,
-            callbacks=[
-                keeper,
-                tf.keras.callbacks.TensorBoard(run.tensorboard, write_graph=False),
-                *callbacks,
-            ],
-        )
+        with step("making the first batches"):
+            model.fit(
+                batches,
+                steps_per_epoch=steps,
+                initial_epoch=done,
+                epochs=config.training.epochs,
+                validation_data=validation,
+                validation_steps=validation_steps,
+                verbose=bars.get(str(verbose), verbose),
+                callbacks=[
+                    keeper,
+                    tf.keras.callbacks.TensorBoard(run.tensorboard, write_graph=False),
+                    EpochSteps(config.training.watched, lines=bool(verbose)),
+                    *callbacks,
+                ],
+            )
     if config.training.precision != "float32" or devices.strategy is not None:
         model = load_model(run)
         devices.wait_for_all()
@@ -250,7 +256,8 @@ def load_model(run: RunFolder) -> HRNN:
     Raises:
       RunError: the run holds no weights.
     """
-    model = build_model(run.config, run.facts, precision="float32")
-    create_variables(model)
-    load_best(model, run)
+    with step("building the model"):
+        model = build_model(run.config, run.facts, precision="float32")
+        create_variables(model)
+        load_best(model, run)
     return model

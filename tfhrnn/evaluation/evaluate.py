@@ -23,6 +23,7 @@ from tfhrnn.data.sessions import gap_levels, start_level
 from tfhrnn.data.windows import Batch, Windows
 from tfhrnn.evaluation.metrics import hit_rate, mrr, ndcg, perplexity, standard_error
 from tfhrnn.models.hrnn import HRNN
+from tfhrnn.progress import step
 
 _LANES = 32  # judging is free to choose its own; laws 2 and 3 make any choice give the same figures
 # Where ranges of positions begin.
@@ -40,13 +41,15 @@ def judge(
     """
     lanes = min(_LANES, len(users))
     windows = judging_windows(model, log, users, config, lanes=lanes, window=config.training.bptt)
-    step = tf.function(model.judge, input_signature=[windows.signature(), state_spec(model, lanes)])
+    read = tf.function(model.judge, input_signature=[windows.signature(), state_spec(model, lanes)])
 
     def judged_windows() -> Iterator[npt.NDArray[np.float64]]:
         state = model.tower.initial_state(lanes)
-        for batch in windows.batches():
-            log_p, ranks, state = step(Batch(*map(tf.constant, batch)), state)
-            yield np.stack([log_p.numpy(), ranks.numpy()], axis=-1, dtype=np.float64)
+        with step(f"judging {len(users):,} users", windows.num_batches) as done:
+            for number, batch in enumerate(windows.batches(), 1):
+                log_p, ranks, state = read(Batch(*map(tf.constant, batch)), state)
+                done(number)
+                yield np.stack([log_p.numpy(), ranks.numpy()], axis=-1, dtype=np.float64)
 
     judged = by_user(windows, users, judged_windows())
     return target_rows(log, np.asarray(users), config.model.thresholds).with_columns(

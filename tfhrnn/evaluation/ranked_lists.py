@@ -26,6 +26,7 @@ from tfhrnn.errors import RunError
 from tfhrnn.evaluation.evaluate import by_user, judging_windows, state_spec
 from tfhrnn.evaluation.list_reader import HASH, PROTOCOL
 from tfhrnn.models.hrnn import HRNN
+from tfhrnn.progress import step
 from tfhrnn.protocol import Protocol
 
 _LANES, _WINDOW = 8, 32  # all items' scores of at most 256 targets are held at a time
@@ -51,9 +52,11 @@ def best_items(
 
     def found() -> Iterator[npt.NDArray[np.float64]]:
         state = model.tower.initial_state(_LANES)
-        for batch in windows.batches():
-            scores, columns, state = best(Batch(*map(tf.constant, batch)), state)
-            yield np.concatenate([columns.numpy(), scores.numpy()], axis=-1, dtype=np.float64)
+        with step(f"ranking for {len(users):,} users", windows.num_batches) as done:
+            for number, batch in enumerate(windows.batches(), 1):
+                scores, columns, state = best(Batch(*map(tf.constant, batch)), state)
+                done(number)
+                yield np.concatenate([columns.numpy(), scores.numpy()], axis=-1, dtype=np.float64)
 
     values = by_user(windows, users, found())
     return values[:, :k].astype(np.int64), values[:, k:].astype(np.float32)

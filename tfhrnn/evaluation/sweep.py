@@ -12,6 +12,7 @@ from tfhrnn.data.catalogue import FIRST_ITEM
 from tfhrnn.data.event_log import EventLog
 from tfhrnn.histories import Histories
 from tfhrnn.predictor import Predictor
+from tfhrnn.progress import step
 
 GAPS = (0, 60, 3600, 86400)
 _BATCH = 32
@@ -112,12 +113,14 @@ def top_items(
     lengths = log.offsets[np.asarray(users) + 1] - log.offsets[np.asarray(users)]
     ordered = np.asarray(users, np.int64)[np.argsort(lengths, kind="stable")]
     found = np.zeros((len(gaps), len(ordered), k), np.int64)
-    for begin in range(0, len(ordered), _BATCH):
-        some = slice(begin, begin + _BATCH)
-        histories = Histories.from_log(log, ordered[some].tolist())
-        for row, gap in enumerate(gaps):
-            ids, _ = predictor.answer(histories, query_time=histories.last_times + gap, k=k)
-            found[row, some] = [[log.catalogue.index_of(item) for item in top] for top in ids]
+    with step(f"asking for {len(ordered):,} users after {len(gaps)} gaps", len(ordered)) as done:
+        for begin in range(0, len(ordered), _BATCH):
+            some = slice(begin, begin + _BATCH)
+            histories = Histories.from_log(log, ordered[some].tolist())
+            for row, gap in enumerate(gaps):
+                ids, _ = predictor.answer(histories, query_time=histories.last_times + gap, k=k)
+                found[row, some] = [[log.catalogue.index_of(item) for item in top] for top in ids]
+            done(min(begin + _BATCH, len(ordered)))
     return ordered, found - FIRST_ITEM
 
 
