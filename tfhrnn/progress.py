@@ -17,7 +17,7 @@ from types import TracebackType
 from typing import Final
 
 from rich.console import Console
-from rich.progress import BarColumn, SpinnerColumn, TaskID, TextColumn
+from rich.progress import BarColumn, SpinnerColumn, TaskID, TextColumn, TimeElapsedColumn
 from rich.progress import Progress as Bars
 
 LOGGER: Final = logging.getLogger("tfhrnn.progress")
@@ -126,12 +126,13 @@ class Progress(logging.Handler):
         if now is None:
             self._print(record.getMessage())
             return
-        if now.name != self._step.name:
+        begins = now.name != self._step.name
+        if begins:
             self._began = self.clock()
             self._next_line = min(self._next_line, self._began + _FIRST_SILENCE)
         self._step = now
         if self.console.is_terminal:
-            self._show()
+            self._show(begins=begins)
 
     def line_if_silent(self) -> None:
         """Prints the step that is under way where nothing was printed for long."""
@@ -150,7 +151,7 @@ class Progress(logging.Handler):
         self.console.print(line, highlight=False, soft_wrap=True)
         self._next_line = self.clock() + _SILENCE
 
-    def _show(self) -> None:
+    def _show(self, *, begins: bool) -> None:
         """The bar of what is under way; it goes when nothing is, so that results have the screen.
 
         It begins with the first step, when TensorFlow's start no longer holds standard error.
@@ -163,20 +164,21 @@ class Progress(logging.Handler):
                 SpinnerColumn(),
                 TextColumn("{task.description}"),
                 BarColumn(20),
-                TextColumn("{task.fields[seconds]}"),
+                TimeElapsedColumn(),
                 console=self.console,
                 transient=True,
                 redirect_stdout=False,
                 redirect_stderr=False,
             )
-            self._bar = self._bars.add_task("", seconds="")
+            self._bar = self._bars.add_task(str(self._step), total=self._step.total or None)
             self._bars.start()
+        elif begins:
+            self._bars.reset(self._bar)
         self._bars.update(
             self._bar,
             description=str(self._step),
             completed=self._step.done,
             total=self._step.total or None,
-            seconds=duration(self.clock() - self._began),
         )
 
     def _hide(self) -> None:
