@@ -1,7 +1,9 @@
 """The two clients: the same questions, sent by httpx with threads or with asyncio."""
 
 import asyncio
+import errno
 import inspect
+import os
 import time
 from collections.abc import Callable, Coroutine, Mapping, Sequence
 from types import TracebackType
@@ -118,7 +120,8 @@ class Client:
         """The answer to one question.
 
         Raises:
-          ServingError: there is none; its subclasses tell of connections and of time.
+          ServingError: there is none; its subclasses tell of connections, of time, and of states
+            that another model made.
           ValueError: the question makes no sense, or tells what the model does not read.
         """
         return self.ask_all([question])[0]
@@ -273,5 +276,18 @@ def _reply_of(response: httpx.Response) -> Reply:
 def _told(error: httpx.RequestError) -> ServingError:
     """Httpx's error as one of ours."""
     kind = ServingTimeoutError if isinstance(error, httpx.TimeoutException) else None
-    message = f"{error.request.url}: {error or type(error).__name__}"
-    return (kind or ServingConnectionError)(None, message)
+    said = str(error) or type(error).__name__
+    reason = _system_reason(error)
+    message = said if reason is None or reason in said else f"{said}: {reason}"
+    return (kind or ServingConnectionError)(None, f"{error.request.url}: {message}")
+
+
+def _system_reason(error: BaseException | None) -> str | None:
+    """What the system says of a connection; asyncio's errors have it further down alone."""
+    while error is not None:
+        number = error.errno if isinstance(error, OSError) else None
+        if number is not None and number in errno.errorcode:
+            return os.strerror(number)
+        several: Sequence[BaseException] = getattr(error, "exceptions", ())  # an address each
+        error = next(iter(several), None) or error.__cause__ or error.__context__
+    return None

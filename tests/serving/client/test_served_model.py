@@ -266,6 +266,14 @@ def test_nobody_there_is_a_connection_error(served: Served) -> None:
         client.model_info()
     assert caught.value.status is None and url in str(caught.value)
 
+    async def asked() -> None:
+        async with serving.AsyncClient(url, "tiny") as client:
+            await client.model_info()
+
+    with pytest.raises(serving.ServingConnectionError, match=f"{url}/v1/.*Connection refused"):
+        asyncio.run(asked())
+    assert str(caught.value).endswith("Connection refused")  # once
+
 
 def test_the_readme_runs(served: Served, capsys: pytest.CaptureFixture[str]) -> None:
     text = (Path(__file__).parents[3] / "README.md").read_text(encoding="utf-8")
