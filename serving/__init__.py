@@ -7,7 +7,12 @@ is imported with the first model. `serving.Client` and `serving.AsyncClient` ask
 """
 
 from serving.client.clients import AsyncClient, Client
-from serving.client.errors import ServingConnectionError, ServingError, ServingTimeoutError
+from serving.client.errors import (
+    ServingConnectionError,
+    ServingError,
+    ServingTimeoutError,
+    StaleStateError,
+)
 from serving.client.retries import Retries
 from serving.server import running
 
@@ -18,5 +23,6 @@ __all__ = [
     "ServingConnectionError",
     "ServingError",
     "ServingTimeoutError",
+    "StaleStateError",
     "running",
 ]

@@ -20,7 +20,7 @@ STAGES = (
     (
         *("models", "run_folder", "histories", "feature_encoder", "schedules", "weight_average"),
         *("devices", "feature_cells", "answer_options", "answer_rules", "filter_grammar"),
-        *("tfrecord", "frames", "datasets", "metric_logs", "epoch_steps"),
+        *("tfrecord", "frames", "datasets", "metric_logs", "epoch_steps", "refusals"),
     ),
     ("keeper", "predicting"),
     ("training", "predictor", "growth", "warm_up"),
@@ -31,7 +31,6 @@ STAGES = (
         "model_card",
         "new_run",
         "updates",
-        "refusals",
         "all_users",
     ),
     ("trained_model",),

@@ -77,6 +77,7 @@ from tfhrnn.predicting.request_reader import Inputs, RequestReader, Signature, s
 from tfhrnn.predicting.similar import SimilarItems
 from tfhrnn.predicting.state_bytes import StateBytes
 from tfhrnn.predicting.user_reader import Reading, UserReader
+from tfhrnn.refusals import without_nodes
 
 Answer = Callable[[Inputs], dict[str, tf.Tensor]]
 
@@ -233,10 +234,15 @@ class Predictor(tf.Module):
 
         Returns:
           Arrays by output name, strings as bytes.
+
+        Raises:
+          tf.errors.InvalidArgumentError: an input that the graph refuses; its message says why.
         """
         specs = self.signature(name)
         tensors = {key: tf.constant(arrays[key], specs[key].dtype) for key in specs}
-        return {key: value.numpy() for key, value in self.function(name)(**tensors).items()}
+        with without_nodes():
+            found = self.function(name)(**tensors)
+        return {key: value.numpy() for key, value in found.items()}
 
     def answer(
         self,

@@ -1,31 +1,28 @@
-"""A graph's refusals in a user's words."""
+"""A graph's refusals as errors that a caller can mend."""
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 
 import tensorflow as tf
 
+from serving.client.refusals import readable
 from tfhrnn.errors import ConfigError
 
-_ASSERTION = re.compile(r"assertion failed: \[(?P<told>[^\]]*)\](?: \[(?P<got>.*)\]\s*$)?", re.M)
 
+@contextmanager
+def without_nodes() -> Iterator[None]:
+    """Tells a graph's refusal of its inputs without the graph, as TensorFlow's own error.
 
-def refusal(message: str) -> str:
-    """What an assertion in the graph says, without the graph.
-
-    >>> refusal("2 root errors: assertion failed: [k: expected 1 or more, got] [0]")
-    'k: expected 1 or more, got 0'
-    >>> refusal("slice index 1 out of bounds")
-    'slice index 1 out of bounds'
+    Raises:
+      tf.errors.InvalidArgumentError: the graph refused its inputs.
     """
-    found = _ASSERTION.search(message)
-    if found is None:
-        return " ".join(message.split())
-    got = found["got"]
-    return found["told"] if got is None else f"{found['told']} {got.partition('] [')[0]}"
+    try:
+        yield
+    except tf.errors.InvalidArgumentError as error:
+        words = " ".join(readable(error.message).split())
+        raise tf.errors.InvalidArgumentError(error.node_def, error.op, words) from None
 
 
 @contextmanager
@@ -36,6 +33,7 @@ def in_words() -> Iterator[None]:
       ConfigError: the graph refused its inputs.
     """
     try:
-        yield
+        with without_nodes():
+            yield
     except tf.errors.InvalidArgumentError as error:
-        raise ConfigError(refusal(error.message)) from None
+        raise ConfigError(error.message) from None

@@ -13,7 +13,7 @@ from typing import Any, TypeAlias, TypeVar
 from urllib.parse import quote
 
 from serving.client.columns import Signature, columns, signatures_of
-from serving.client.errors import ServingError
+from serving.client.errors import ServingError, refusal
 from serving.client.question import Question
 from serving.client.retries import Retries
 
@@ -140,7 +140,7 @@ class Exchanges:
             if reply.status == 503:
                 again = self._retries.wait_seconds(retry, reply.retry_after)
             if again is None:
-                raise ServingError(reply.status, _message(reply.body))
+                raise refusal(reply.status, _message(reply.body))
             retry, wait = retry + 1, again
 
 

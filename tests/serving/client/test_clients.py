@@ -247,3 +247,38 @@ def test_methods_show_the_arguments_of_their_questions() -> None:
     shown = list(inspect.signature(serving.Client.update).parameters)
     assert shown == ["self", "state", "items", "times", "feedback", "event_types"]
     assert "Asks for a user's state" in str(inspect.getdoc(serving.Client.update))
+
+
+NODE = "\n\t [[{{node StatefulPartitionedCall/Assert}}]]"
+
+
+def refused(is_async: bool, status: int, message: str) -> serving.ServingError:
+    server = FakeServer(told(), httpx.Response(status, json={"error": message}))
+    with pytest.raises(serving.ServingError) as caught:
+        ask(is_async, server, QUESTION)
+    return caught.value
+
+
+def test_a_refusal_of_the_graph_is_told_in_words_and_kept_whole(is_async: bool) -> None:
+    raw = f"assertion failed: [k: expected 1 or more, got] [0]{NODE}"
+    error = refused(is_async, 400, raw)
+    assert (error.message, error.raw) == ("k: expected 1 or more, got 0", raw)
+    assert str(error) == "400: k: expected 1 or more, got 0"
+    assert type(error) is serving.ServingError
+
+
+@pytest.mark.parametrize(
+    ("status", "words", "is_stale"),
+    [
+        (400, "[state_bytes: got the state of another model, expected one of 0123]", True),
+        (400, "[state_bytes: expected format 1, got] [2]", True),
+        (400, "[state_bytes: got a damaged state]", False),
+        (500, "[state_bytes: got the state of another model, expected one of 0123]", False),
+    ],
+)
+def test_a_stale_state_has_a_kind_of_its_own(
+    is_async: bool, status: int, words: str, is_stale: bool
+) -> None:
+    error = refused(is_async, status, f"assertion failed: {words}{NODE}")
+    assert isinstance(error, serving.StaleStateError) == is_stale
+    assert error.status == status and error.message.startswith("state_bytes: ")

@@ -249,6 +249,22 @@ def test_the_servers_refusals_are_told(served: Served) -> None:
     assert caught.value.status == 404
 
 
+def test_a_state_of_another_model_is_told_apart(served: Served) -> None:
+    state = served.client.start(user=USER)
+    other = state[:5] + bytes([state[5] ^ 1]) + state[6:]
+    with pytest.raises(serving.StaleStateError) as caught:
+        served.client.recommend_from_state(other, query_time=T0)
+    known = served.client.model_info().fingerprint
+    assert caught.value.message == (
+        f"state_bytes: got the state of another model, expected one of {known}"
+    )
+    assert "assertion failed" in caught.value.raw
+    with pytest.raises(serving.ServingError) as damaged:
+        served.client.recommend_from_state(state[:-1] + bytes([state[-1] ^ 1]), query_time=T0)
+    assert damaged.value.message == "state_bytes: got a damaged state"
+    assert not isinstance(damaged.value, serving.StaleStateError)
+
+
 def test_what_the_model_does_not_read_is_said(served: Served) -> None:
     with pytest.raises(ValueError, match="event_types: got a value, but the model does not read"):
         served.client.recommend(FILMS[:1], [T0], event_types=["buy"])
