@@ -8,7 +8,7 @@ from typing import Any
 from serving.client.answers import Description, ModelInfo, Page, Similar, answered
 from serving.client.columns import Row
 from serving.client.question import Question
-from serving.client.values import Value, feature_inputs, id_list, item_count
+from serving.client.values import Value, feature_inputs, id_list, item_count, whole_number
 
 
 @dataclass(frozen=True)
@@ -121,7 +121,9 @@ class SearchItems(Question[Page]):
 
     def inputs(self) -> dict[str, Any]:
         """See `Question`."""
-        if self.offset < 0:
+        if not isinstance(self.text, str):
+            raise ValueError(f"text: got {self.text!r}, expected a text")
+        if whole_number("offset", self.offset) < 0:
             raise ValueError(f"offset: got {self.offset}, expected 0 or more")
         return {"text": self.text, "k": item_count(self.k), "offset": self.offset}
 

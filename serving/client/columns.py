@@ -120,13 +120,21 @@ def _cell(value: Any, dtype: str, name: str) -> Any:
         raise ValueError(f"{name}: got {value!r}, expected one value, as a table's cell has it")
     try:
         if dtype == "DT_BOOL":
-            return bool(value)
+            return _truth(value)
         if dtype == "DT_STRING":
             return _text(value)
         return operator.index(value) if "INT" in dtype else float(value)
     except (TypeError, ValueError):
-        expected = "a whole number" if "INT" in dtype else "a number"
+        expected = {"DT_BOOL": "true or false"}.get(dtype, "a number")
+        expected = "a whole number" if "INT" in dtype else expected
         raise ValueError(f"{name}: got {value!r}, expected {expected}") from None
+
+
+def _truth(value: Any) -> bool:
+    """True or false, or the number of it; a text such as "no" would be true."""
+    if isinstance(value, str) or value not in (0, 1):
+        raise ValueError
+    return bool(value)
 
 
 def _text(value: Any) -> Any:

@@ -18,13 +18,16 @@ from serving.client.question import Question
 from serving.client.values import (
     Time,
     Value,
+    cold_item_inputs,
     event_inputs,
     feature_inputs,
     filter_values,
     id_list,
+    is_number,
     item_count,
     state_input,
     time_of_asking,
+    whole_number,
 )
 
 __all__ = [
@@ -93,21 +96,17 @@ class _Wanted(Question[Recommendation]):
     def _wanted_inputs(self) -> dict[str, Any]:
         if self.allow is not None and not self.allow:
             raise ValueError("allow: got no ids, expected one or more, or None for all items")
-        if not 0 <= self.exploration < math.inf:
-            raise ValueError(f"exploration: got {self.exploration}, expected 0 or more")
+        if not is_number(self.exploration) or not 0 <= self.exploration < math.inf:
+            raise ValueError(f"exploration: got {self.exploration!r}, expected 0 or more")
         found: dict[str, Any] = {
             "k": item_count(self.k),
             "exclude_seen": self.exclude_seen,
-            "allow": id_list("allow", self.allow or ()),
+            "allow": id_list("allow", () if self.allow is None else self.allow),
             "deny": id_list("deny", self.deny),
             "exploration": self.exploration,
-            "seed": self.seed,
+            "seed": whole_number("seed", self.seed),
         }
-        if self.cold_items:
-            found["cold_items"] = id_list("cold_items", list(self.cold_items))
-            for name in {name: None for told in self.cold_items.values() for name in told}:
-                values = [told.get(name) for told in self.cold_items.values()]
-                found[f"cold_item_{name}"] = values
+        found |= cold_item_inputs(self.cold_items)
         if bool(self.promotion) != bool(self.percent_promoted_items):
             raise ValueError(
                 f"promotion: got {self.promotion!r} with percent_promoted_items "
@@ -115,7 +114,8 @@ class _Wanted(Question[Recommendation]):
             )
         if self.promotion:
             found["promotion"] = self.promotion
-            found["percent_promoted_items"] = self.percent_promoted_items
+            percent = whole_number("percent_promoted_items", self.percent_promoted_items)
+            found["percent_promoted_items"] = percent
         if self.filter:
             found["filter"] = self.filter
         if self.filter_values:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any, cast
+
 import pytest
 
 from serving.client.answers import Description, Page, Similar
@@ -51,3 +53,9 @@ def test_what_makes_no_sense_is_refused() -> None:
         DescribeItems("ab").inputs()
     with pytest.raises(ValueError, match="item: got '', expected ids"):
         SimilarItems("").inputs()
+    with pytest.raises(ValueError, match="text: got 4, expected a text"):
+        SearchItems(cast(Any, 4)).inputs()
+    with pytest.raises(ValueError, match="offset: got '1', expected a whole number"):
+        SearchItems("", offset=cast(Any, "1")).inputs()
+    with pytest.raises(ValueError, match="item: got 'Drama', expected features by name"):
+        SimilarByFeatures(cast(Any, "Drama")).inputs()

@@ -94,6 +94,8 @@ def test_values_go_by_the_dtype_that_the_server_told() -> None:
     [
         ("old", "DT_FLOAT", "x: got 'old', expected a number"),
         (2.5, "DT_INT32", "x: got 2.5, expected a whole number"),
+        ("no", "DT_BOOL", "x: got 'no', expected true or false"),
+        (2, "DT_BOOL", "x: got 2, expected true or false"),
         (["a", "b"], "DT_STRING", r"x: got \['a', 'b'\], expected one value"),
     ],
 )

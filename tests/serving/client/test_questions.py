@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 
+import numpy as np
 import pytest
 
 from serving.client.questions import (
@@ -49,6 +50,14 @@ def test_filters_and_promotions_are_named_where_they_are_asked_for() -> None:
     assert found["filter_values"] == ["GENRE=Drama", "GENRE=a=b", "YEAR=1990"]
 
 
+def test_numpys_values_are_numbers_too() -> None:
+    asked: dict[str, Any] = {"times": np.array([10, 20]), "feedback": np.float32([4.0, 5.0])}
+    asked |= {"gap": np.float32(60), "k": np.int64(3), "seed": np.int32(1)}
+    found = Recommend(["a", "b"], **asked).inputs()
+    assert (found["times"], found["query_time"]) == ([10, 20], 80)
+    assert (found["k"], found["seed"], found["feedback"]) == (3, 1, [4.0, 5.0])
+
+
 def test_cold_items_have_every_feature_that_any_has() -> None:
     cold: dict[str, dict[str, Any]] = {"n": {"genres": "Drama"}, "m": {"year": 1999}}
     found = Recommend([], [], query_time=0, cold_items=cold).inputs()
@@ -77,6 +86,32 @@ REFUSED: list[tuple[dict[str, Any], str]] = [
     ({"allow": []}, "allow: got no ids, expected one or more, or None for all items"),
     ({"deny": "a"}, "deny: got 'a', expected a list of ids"),
     ({"exploration": float("nan")}, "exploration: got nan, expected 0 or more"),
+    # Of another type.
+    ({"history": None}, "history: got None, expected a list of ids"),
+    ({"times": ["1", "2"]}, "times: got '1', expected Unix seconds or a datetime"),
+    ({"times": [1, None]}, "times: got None, expected Unix seconds or a datetime"),
+    ({"times": 7}, "times: got 7, expected a list of values"),
+    ({"query_time": "now"}, "query_time: got 'now', expected Unix seconds or a datetime"),
+    ({"gap": "60"}, "gap: got '60', expected seconds, 0 or more"),
+    ({"k": "five"}, "k: got 'five', expected a whole number"),
+    ({"k": 5.0}, "k: got 5.0, expected a whole number"),
+    ({"k": None}, "k: got None, expected a whole number"),
+    ({"seed": 1.5}, "seed: got 1.5, expected a whole number"),
+    ({"allow": "a"}, "allow: got 'a', expected a list of ids"),
+    ({"allow": {"a": 1}}, "allow: got {'a': 1}, expected a list of ids"),
+    ({"deny": 3}, "deny: got 3, expected a list of ids"),
+    ({"exploration": "1"}, "exploration: got '1', expected 0 or more"),
+    ({"feedback": [1.0, "x"]}, "feedback: got 'x', expected finite numbers, None if unknown"),
+    ({"feedback": 4.0}, "feedback: got 4.0, expected a list of values"),
+    ({"event_types": "buy"}, "event_types: got 'buy', expected a list of values"),
+    ({"user": "age"}, "user: got 'age', expected features by name"),
+    ({"cold_items": ["a"]}, r"cold_items: got \['a'\], expected features by name for each id"),
+    ({"cold_items": {"a": "Drama"}}, "cold_items: got .*, expected features by name for each id"),
+    ({"filter_values": ["A=x"]}, r"filter_values: got \['A=x'\], expected values by name"),
+    (
+        {"promotion": "p", "percent_promoted_items": "20"},
+        "percent_promoted_items: got '20', expected a whole number",
+    ),
 ]
 
 
