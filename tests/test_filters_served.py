@@ -177,6 +177,14 @@ def test_a_request_that_does_not_fit_is_a_400(
     assert caught.value.status == 400
 
 
+def test_a_filter_without_a_name_is_called_the_filter(trained: HRNNRecommender) -> None:
+    by_genre = "INCLUDE ItemID WHERE Items.genres IN ($GENRE)"
+    with pytest.raises(ConfigError, match="expected GENRE=value for the filter, got"):
+        trained.recommend([FILMS[:1]], filter=by_genre)
+    with pytest.raises(ConfigError, match="expected GENRE=value for the promotion, got"):
+        trained.recommend([FILMS[:1]], promotion=by_genre, percent_promoted_items=10)
+
+
 def test_a_model_without_filters_has_no_inputs_of_theirs(trained: HRNNRecommender) -> None:
     assert not {"filter", "filter_values", "event_types"} & set(trained.predictor.signature())
     with pytest.raises(
@@ -207,7 +215,7 @@ def test_all_users_and_the_command_line(
     wrong = [word.replace("GENRES", "genre") for word in one]
     assert cli.main(wrong) == 2
     assert capsys.readouterr().err == (
-        "tfhrnn recommend: filter 'filter', position 22: got Items.genre, expected one of item_id, "
+        "tfhrnn recommend: filter, position 22: got Items.genre, expected one of item_id, "
         "genres (did you mean 'genres'?)\n"
     )
     export = ["export", *run[:2], "--out", str(tmp_path / "m"), "--filter"]

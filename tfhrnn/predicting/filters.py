@@ -127,7 +127,7 @@ class Filters(tf.Module):
         item_specs = (ID, *(catalogue.features.specs if catalogue.features else ()))
         self._filters = []
         for name, text in texts.items():
-            where = f"{kind} {name!r}"
+            where = _called(kind, name if name == kind else repr(name))
             if not name.strip():
                 raise ConfigError(f"{kind}: got the name {name!r}, expected one with letters")
             parts = (catalogue, item_specs, FeatureSet(tuple(user_specs)), where)
@@ -190,7 +190,7 @@ class Filters(tf.Module):
             tf.debugging.Assert(
                 tf.reduce_all(brought.is_given(parameter) | ~mine),
                 [
-                    f"{VALUES}: expected {parameter}=value for the {self.kind} {name}, got",
+                    f"{VALUES}: expected {parameter}=value for the {_called(self.kind, name)}, got",
                     brought.values,
                 ],
             )
@@ -203,8 +203,8 @@ class Filters(tf.Module):
                 tf.debugging.Assert(
                     False,
                     [
-                        f"{self.kind} {name}: reads types of events, which a state does not hold; "
-                        "ask recommend with the history"
+                        f"{_called(self.kind, name)}: reads types of events, which a state does "
+                        "not hold; ask recommend with the history"
                     ],
                 )
             )
@@ -273,3 +273,12 @@ def known_values(inputs: Inputs, parameters: Sequence[str]) -> tf.Operation:
     known = tf.strings.regex_full_match(given, rf"(?s)({'|'.join(parameters)})=.*")
     told = f"{VALUES}: expected NAME=value with NAME one of {', '.join(parameters)}, got"
     return tf.debugging.Assert(tf.reduce_all(known | (given == "")), [told, given])
+
+
+def _called(kind: str, name: str) -> str:
+    """What messages call a filter; one without a name of its own bears its kind's.
+
+    >>> _called("filter", "drama"), _called("filter", "filter")
+    ('filter drama', 'filter')
+    """
+    return kind if name == kind else f"{kind} {name}"

@@ -51,7 +51,10 @@ def test_filters_and_promotions_are_named_where_they_are_asked_for() -> None:
 
 
 def test_numpys_values_are_numbers_too() -> None:
-    asked: dict[str, Any] = {"times": np.array([10, 20]), "feedback": np.array([4.0, 5.0], np.float32)}
+    asked: dict[str, Any] = {
+        "times": np.array([10, 20]),
+        "feedback": np.array([4.0, 5.0], np.float32),
+    }
     asked |= {"gap": np.float32(60), "k": np.int64(3), "seed": np.int32(1)}
     found = Recommend(["a", "b"], **asked).inputs()
     assert (found["times"], found["query_time"]) == ([10, 20], 80)
