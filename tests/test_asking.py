@@ -42,6 +42,32 @@ def test_titles_with_brackets_are_printed_as_they_are(
     assert 'read as unknown items: "[/b]"' in capsys.readouterr().out
 
 
+def test_cold_and_promoted_items_are_marked_where_they_were_asked_for(
+    run_folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    marks = {"cold": [False, True], "promoted": [True, False]}
+    shown: dict[str, list[bool]] = {}
+
+    def answer(*_: object, **__: object) -> pl.DataFrame:
+        told = {"rank": [1, 2], "item": ["a", "b"], "title": ["A", "B"], "level": [2, 2]}
+        return pl.DataFrame({**told, "log_probability": [-1.5, -2.0], **shown})
+
+    monkeypatch.setattr(HRNNRecommender, "recommend", answer)
+
+    def table() -> list[list[str]]:
+        assert cli.main(["recommend", "--run", str(run_folder), "--history", ","]) == 0
+        lines = capsys.readouterr().out.replace("┃", "│").splitlines()
+        cells = [line.strip("│").split("│") for line in lines if "│" in line]
+        return [[cell.strip() for cell in row] for row in cells]
+
+    plain = [["rank", "item", "title", "log probability"], ["1", "a", "A", "-1.500"]]
+    assert table()[:2] == plain
+    shown.update(promoted=marks["promoted"])
+    assert [row[4:] for row in table()] == [["promoted"], ["yes"], [""]]
+    shown.update(marks)
+    assert [sorted(row[4:]) for row in table()] == [["cold", "promoted"], ["", "yes"], ["", "yes"]]
+
+
 def test_json_holds_what_is_printed_and_null_for_no_number(
     trained: HRNNRecommender,
     run_folder: Path,

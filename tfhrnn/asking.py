@@ -188,18 +188,20 @@ def _answers(
     level = int(found["level"][0]) if len(found) else None
     table = Table(title=f"gap level {level}")
     numbers = [name for name in ("log_probability", "feedback") if name in found.columns]
+    flags = [name for name in ("cold", "promoted") if name in found.columns]
     table.add_column("rank", justify="right")
     table.add_column("item")
     table.add_column("title")
     for name in numbers:
         table.add_column(name.replace("_", " "), justify="right")
+    for name in flags:
+        table.add_column(name)
     for row in found.iter_rows(named=True):
-        table.add_row(
-            str(row["rank"]), row["item"], row["title"], *(f"{row[name]:.3f}" for name in numbers)
-        )
+        figures = [f"{row[name]:.3f}" for name in numbers]
+        marks = ["yes" if row[name] else "" for name in flags]
+        table.add_row(str(row["rank"]), row["item"], row["title"], *figures, *marks)
     console.print(table)
     finite = [pl.when(pl.col(n).is_finite()).then(pl.col(n)).alias(n) for n in numbers]  # for JSON
-    flags = [name for name in ("cold", "promoted") if name in found.columns]
     items = found.select("item", "title", *finite, *flags).to_dicts()
     return {"level": level, "unknown": unknown, "items": items}
 
