@@ -1,9 +1,10 @@
+import re
 from pathlib import Path
 
 import pytest
 
 from serving.batch_config import BatchConfig
-from serving.flags import model_configs, parse, server_options
+from serving.flags import build_parser, model_configs, parse, server_options
 from serving.limits import Limits
 from serving.request_log import log_nowhere, log_to_stdout
 
@@ -27,6 +28,16 @@ def test_a_configuration_file_goes_before_a_single_model(tmp_path: Path) -> None
 
 def test_it_listens_on_the_loopback_unless_it_is_told_otherwise() -> None:
     assert parse(_MODEL).rest_api_host == "127.0.0.1"
+
+
+def test_the_readme_has_every_flag_and_no_other() -> None:
+    text = (Path(__file__).parents[2] / "README.md").read_text(encoding="utf-8")
+    table = text.split("## The embedded server's flags")[1].split("\n## ")[0]
+    rows = [line.split("|")[1] for line in table.splitlines() if line.startswith("| `")]
+    told = {flag for row in rows for flag in re.findall(r"--\w+", row)}
+    # `--host` is short for `--rest_api_host`.
+    actions = [action for action in build_parser()._actions if action.dest != "help"]
+    assert told == {action.option_strings[0] for action in actions}
 
 
 def test_defaults_are_those_of_the_parts() -> None:
