@@ -84,6 +84,7 @@ class ServedModel:
         self._settle_seconds = settle_seconds
         self._versions: dict[int, Version] = {}
         self._labels: dict[str, int] = {}
+        self._dangling: set[tuple[str, int]] = set()
         self._changed = threading.Condition()
         self._last_complaint = ""
 
@@ -104,6 +105,8 @@ class ServedModel:
         self._move_labels(config)
         if not wanted or any(self._is_available(number) for number in wanted):
             self._retire(keep=wanted)
+        if not config.is_withdrawn:
+            self._tell_dangling()
 
     def close(self) -> None:
         """Unloads every version, after the requests that are in it."""
@@ -219,6 +222,19 @@ class ServedModel:
             self._labels = labels
         if waiting:
             self._complain(f"{self.name}: labels wait for their versions to load: {waiting}")
+
+    def _tell_dangling(self) -> None:
+        """Logs once of a label that its version is unloaded; who asks by it gets a 404."""
+        served = {n for n, version in self._versions.items() if version.state is State.AVAILABLE}
+        now = {(label, number) for label, number in self._labels.items() if number not in served}
+        for label, number in sorted(now - self._dangling):
+            _log.warning(
+                "label %s of %s points to version %d, which is not served any more",
+                label,
+                self.name,
+                number,
+            )
+        self._dangling = now
 
     def _retire(self, keep: set[int]) -> None:
         for version in list(self._versions.values()):

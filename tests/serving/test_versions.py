@@ -1,3 +1,4 @@
+import re
 import shutil
 import threading
 from dataclasses import replace
@@ -252,3 +253,21 @@ def test_labels_point_to_versions_that_are_available(
     _add(tmp_path, "3")
     model.poll()
     assert (labelled("stable"), labelled("new")) == (3, 3)
+    assert "points to" not in caplog.text
+
+    # A version that goes leaves its labels without one.
+    shutil.rmtree(tmp_path / "3")
+    model.poll()
+    model.poll()
+    for label in ("new", "stable"):
+        told = f"label {label} of m points to version 3, which is not served any more"
+        assert caplog.text.count(told) == 1
+        with pytest.raises(ApiError, match=re.escape("Specific(m, 3)")):
+            labelled(label)
+    _add(tmp_path, "3")
+    model.poll()
+    assert labelled("stable") == 3
+    caplog.clear()
+    model.config = replace(model.config, is_withdrawn=True)
+    model.poll()
+    assert "points to" not in caplog.text  # the whole model went, as it was told to
