@@ -32,9 +32,9 @@ def mlflow(monkeypatch: pytest.MonkeyPatch) -> Any:
     library.calls, library.active = [], None
     library.active_run = lambda: library.active
 
-    def start_run(run_name: str) -> None:
-        library.calls.append(("start", run_name))
-        library.active = run_name
+    def start_run(run_name: str = "", run_id: str = "") -> Any:
+        library.calls.append(("start", run_name or f"again {run_id}"))
+        return SimpleNamespace(info=SimpleNamespace(run_id=run_id or f"id of {run_name}"))
 
     library.start_run = start_run
     library.log_params = lambda params: library.calls.append(("params", params))
@@ -50,12 +50,13 @@ def wandb(monkeypatch: pytest.MonkeyPatch) -> Any:
     library: Any = ModuleType("wandb")
     library.calls, library.run = [], None
 
-    def init(project: str, name: str) -> Any:
-        library.calls.append(("start", project, name))
+    def init(project: str, name: str, **again: str) -> Any:
+        library.calls.append(("start", project, name, *again.items()))
         return library.made
 
     library.init = init
     library.made = SimpleNamespace(
+        id="w1",
         config=SimpleNamespace(update=lambda found: library.calls.append(("params", found))),
         log=lambda metrics: library.calls.append(("metrics", metrics)),
         finish=lambda exit_code: library.calls.append(("end", exit_code)),
@@ -112,13 +113,44 @@ def test_csv_tensorboard_and_both_libraries_tell_the_same(
     ]
 
 
+def test_resuming_goes_on_with_the_runs_of_before(
+    tiny_log: EventLog, tmp_path: Path, mlflow: Any, wandb: Any
+) -> None:
+    class Stop(Exception):
+        pass
+
+    def stop(metrics: dict[str, float], step: int) -> None:
+        raise Stop
+
+    run, both = tmp_path / "monday", ("--log", "mlflow", "--log", "wandb")
+    log_metrics, mlflow.log_metrics = mlflow.log_metrics, stop
+    with pytest.raises(Stop):
+        train(tiny_log, run, *both)
+    assert len(rows(run)) == 1
+    assert (mlflow.calls[-1], wandb.calls[-1]) == (("end", "FAILED"), ("end", 1))
+    mlflow.log_metrics = log_metrics
+    mlflow.calls.clear()
+    wandb.calls.clear()
+    assert train(tiny_log, run, *both, "--resume") == 0
+    assert mlflow.calls[0] == ("start", "again id of monday")
+    assert [call[1] for call in mlflow.calls if call[0] == "metrics"] == [2]
+    assert wandb.calls[0] == ("start", "tfhrnn", "monday", ("id", "w1"), ("resume", "allow"))
+    assert [call[1]["epoch"] for call in wandb.calls if call[0] == "metrics"] == [2]
+
+
 def test_a_run_that_is_open_already_is_used_and_stays_open(mlflow: Any, wandb: Any) -> None:
     mlflow.active, wandb.run = "mine", wandb.made
-    with logged(["mlflow", "wandb"], run="other", settings=dict) as callbacks:
+    noted: list[str] = []
+
+    def note(name: str, id: str) -> None:
+        noted.append(name)
+
+    with logged(["mlflow", "wandb"], run="other", settings=dict, note=note) as callbacks:
         assert len(callbacks) == 2
         callbacks[0].on_train_begin()
         callbacks[1].on_train_begin()
     assert mlflow.calls == wandb.calls == [("params", {})]
+    assert noted == []  # it is not ours to go on with
 
 
 def test_stopped_training_is_told_as_failed(mlflow: Any, wandb: Any) -> None:
@@ -163,7 +195,7 @@ def test_a_missing_library_is_one_line_before_training(
 
 
 def test_a_library_that_cannot_begin_is_one_line(mlflow: Any) -> None:
-    def refuse(run_name: str) -> None:
+    def refuse(run_name: str) -> Any:
         raise OSError("no server at\nhttp://127.0.0.1:1")
 
     mlflow.start_run = refuse

@@ -28,8 +28,10 @@ def log_callbacks(
 ) -> AbstractContextManager[list[Any]]:
     """Callbacks for what was asked for, open as long as the block; see `metric_logs.logged`.
 
+    The run's folder remembers the runs of others' libraries, so that `--resume` goes on with them.
+
     Args:
-      arguments: with `log` and `out`, the run's folder, whose settings are noted.
+      arguments: with `log`, `resume` and `out`, the run's folder, whose settings are noted.
       chief: of several workers only the chief logs, as only it writes the run.
     """
     if not (arguments.log and chief):
@@ -38,4 +40,10 @@ def log_callbacks(
 
     run = RunFolder(arguments.out)
     name = run.path.resolve().name
-    return logged(arguments.log, run=name, settings=lambda: dataclasses.asdict(run.config))
+    return logged(
+        arguments.log,
+        run=name,
+        settings=lambda: dataclasses.asdict(run.config),
+        known=run.tracker_ids if arguments.resume else {},
+        note=run.note_tracker,
+    )

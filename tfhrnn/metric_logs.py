@@ -11,6 +11,7 @@ import importlib
 import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
+from functools import partial
 from typing import Any, Final, Protocol
 
 import tensorflow as tf
@@ -21,7 +22,13 @@ Settings = Callable[[], Mapping[str, Any]]
 
 
 class Tracker(Protocol):
-    """One place to log to."""
+    """One place to log to.
+
+    Attributes:
+      id: of the run there, by which it can be gone on with; None of one that somebody else opened.
+    """
+
+    id: str | None
 
     def settings(self, settings: Mapping[str, Any]) -> None:
         """Notes what is trained, names as "training.epochs"."""
@@ -34,12 +41,14 @@ class Tracker(Protocol):
 
 
 class MlflowTracker:
-    """A run of MLflow: the active one, which stays open, or a new one."""
+    """A run of MLflow: the active one, which stays open, that of an id, or a new one."""
 
-    def __init__(self, mlflow: Any, name: str) -> None:
+    def __init__(self, mlflow: Any, name: str, known: str | None = None) -> None:
         self.mlflow, self.own = mlflow, mlflow.active_run() is None
+        self.id: str | None = None
         if self.own:
-            mlflow.start_run(run_name=name)
+            how = {"run_name": name} if known is None else {"run_id": known}
+            self.id = mlflow.start_run(**how).info.run_id
 
     def settings(self, settings: Mapping[str, Any]) -> None:
         """See `Tracker`."""
@@ -56,12 +65,15 @@ class MlflowTracker:
 
 
 class WandbTracker:
-    """A run of Weights & Biases: the active one, which stays open, or a new one."""
+    """A run of Weights & Biases: the active one, which stays open, that of an id, or a new one."""
 
-    def __init__(self, wandb: Any, name: str) -> None:
-        self.own = wandb.run is None
-        project = os.environ.get("WANDB_PROJECT", "tfhrnn")
-        self.run = wandb.init(project=project, name=name) if self.own else wandb.run
+    def __init__(self, wandb: Any, name: str, known: str | None = None) -> None:
+        self.own, self.run, self.id = wandb.run is None, wandb.run, None
+        if self.own:
+            project = os.environ.get("WANDB_PROJECT", "tfhrnn")
+            again = {} if known is None else {"id": known, "resume": "allow"}
+            self.run = wandb.init(project=project, name=name, **again)
+            self.id = self.run.id
 
     def settings(self, settings: Mapping[str, Any]) -> None:
         """See `Tracker`."""
@@ -78,21 +90,31 @@ class WandbTracker:
             self.run.finish(exit_code=int(failed))
 
 
-TRACKERS: Final[Mapping[str, Callable[[Any, str], Tracker]]] = {
+TRACKERS: Final[Mapping[str, Callable[[Any, str, str | None], Tracker]]] = {
     "mlflow": MlflowTracker,
     "wandb": WandbTracker,
 }
 
 
 class MetricLog(tf.keras.callbacks.Callback):
-    """Hands each epoch's metrics and learning rate to a tracker, and the settings before them."""
+    """Hands each epoch's metrics and learning rate to a tracker, and the settings before them.
 
-    def __init__(self, tracker: Tracker, settings: Settings) -> None:
+    Args:
+      tracker: the place.
+      settings: tells what is to be noted there.
+      note: is told the id of the run there, if it is our own.
+    """
+
+    def __init__(
+        self, tracker: Tracker, settings: Settings, note: Callable[[str], None] = lambda id: None
+    ) -> None:
         super().__init__()
-        self.tracker, self.read = tracker, settings
+        self.tracker, self.read, self.note = tracker, settings, note
 
     def on_train_begin(self, logs: dict[str, Any] | None = None) -> None:
-        """Notes the settings."""
+        """Notes the settings, and the run's id where the trained run is kept."""
+        if self.tracker.id is not None:
+            self.note(self.tracker.id)
         self.tracker.settings(flat(self.read()))
 
     def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
@@ -103,7 +125,14 @@ class MetricLog(tf.keras.callbacks.Callback):
 
 
 @contextmanager
-def logged(names: Sequence[str], *, run: str, settings: Settings) -> Iterator[list[MetricLog]]:
+def logged(
+    names: Sequence[str],
+    *,
+    run: str,
+    settings: Settings,
+    known: Mapping[str, str] | None = None,
+    note: Callable[[str, str], None] = lambda name, id: None,
+) -> Iterator[list[MetricLog]]:
     """Gives callbacks that log to some places, and closes those when the block ends.
 
     Args:
@@ -111,6 +140,8 @@ def logged(names: Sequence[str], *, run: str, settings: Settings) -> Iterator[li
       run: what to call the run there; one that is already active is taken instead.
       settings: tells, when training begins, what is to be noted, such as
         `lambda: dataclasses.asdict(recommender.config)`.
+      known: ids of runs there to go on with, by the names of their places.
+      note: is told, when training begins, a place's name and the id of the run there.
 
     Yields:
       A callback a place, for `fit(callbacks=...)`.
@@ -121,13 +152,17 @@ def logged(names: Sequence[str], *, run: str, settings: Settings) -> Iterator[li
     """
     with ExitStack() as stack:
         yield [
-            MetricLog(stack.enter_context(_tracked(name, run)), settings)
+            MetricLog(
+                stack.enter_context(_tracked(name, run, (known or {}).get(name))),
+                settings,
+                partial(note, name),
+            )
             for name in dict.fromkeys(names)
         ]
 
 
 @contextmanager
-def _tracked(name: str, run: str) -> Iterator[Tracker]:
+def _tracked(name: str, run: str, known: str | None) -> Iterator[Tracker]:
     if name not in TRACKERS:
         raise ConfigError(f"log: got {name!r}, expected one of {', '.join(TRACKERS)}")
     try:
@@ -137,7 +172,7 @@ def _tracked(name: str, run: str) -> Iterator[Tracker]:
             f"log: got {name!r}, which cannot be imported ({error}); pip install {name}"
         ) from error
     try:
-        tracker = TRACKERS[name](library, run)
+        tracker = TRACKERS[name](library, run, known)
     except Exception as error:  # each library has kinds of its own
         reason = next(iter(str(error).splitlines()), type(error).__name__)
         raise RunError(f"log: {name} could not begin: {reason}") from error

@@ -55,6 +55,7 @@ class RunFolder:
         self._split = self.path / "split.parquet"
         self.tensorboard = self.path / "tensorboard"
         self.result = self.path / "result.json"
+        self._trackers = self.path / "trackers.json"
         self.report = self.path / "report" / "index.html"
 
     @classmethod
@@ -215,6 +216,15 @@ class RunFolder:
     def description(self) -> dict[str, Any]:
         """What run.json says."""
         return _read_json(self.path / "run.json")
+
+    @property
+    def tracker_ids(self) -> dict[str, str]:
+        """Ids of the runs of MLflow and others to which the training is logged, by library."""
+        return _read_json(self._trackers) if self._trackers.is_file() else {}
+
+    def note_tracker(self, library: str, id: str) -> None:
+        """Remembers the id of a run to which the training is logged."""
+        _write_json(self._trackers, {**self.tracker_ids, library: id})
 
     @property
     def catalogue(self) -> Catalogue:
