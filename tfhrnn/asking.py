@@ -194,11 +194,11 @@ def _answers(
     table.add_column("title")
     for name in numbers:
         table.add_column(name.replace("_", " "), justify="right")
-    for name in flags:
-        table.add_column(name)
+    for flag in flags:
+        table.add_column(flag)
     for row in found.iter_rows(named=True):
         figures = [f"{row[name]:.3f}" for name in numbers]
-        marks = ["yes" if row[name] else "" for name in flags]
+        marks = ["yes" if row[flag] else "" for flag in flags]
         table.add_row(str(row["rank"]), row["item"], row["title"], *figures, *marks)
     console.print(table)
     finite = [pl.when(pl.col(n).is_finite()).then(pl.col(n)).alias(n) for n in numbers]  # for JSON
