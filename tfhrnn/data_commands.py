@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -15,13 +16,13 @@ from tfhrnn.data.diagnosis import diagnose as diagnosed
 from tfhrnn.data.event_log import EventLog, read_meta, write_event_log
 from tfhrnn.data.event_rules import EventRules
 from tfhrnn.data.feature_choice import choose_features
+from tfhrnn.data.log_parts import exact_quantiles, gap_parts, level_counts
 from tfhrnn.data.movielens import load_movielens
 from tfhrnn.data.sessions import (
     DEFAULT_THRESHOLDS,
+    QUANTILES,
     describe_seconds,
-    gap_quantiles,
     gaps,
-    level_shares,
     propose_thresholds,
 )
 from tfhrnn.data.sources import TableSource, table_name
@@ -108,11 +109,12 @@ def show_thresholds(arguments: argparse.Namespace, console: Console) -> dict[str
     from tfhrnn.data.gap_plot import plot_gap_histogram
 
     log = EventLog.open(arguments.data)
-    found = gaps(log)
-    proposed = propose_thresholds(found, arguments.levels)
-    plot_gap_histogram(found, proposed, arguments.out, title=log.name)
-    shares = level_shares(found, proposed)
-    table = Table(title=f"{log.name}: {len(found):,} gaps")
+    parts = partial(gap_parts, log)  # a part of the users at a time; the log may be large
+    proposed = propose_thresholds(parts, arguments.levels)
+    plot_gap_histogram(parts, proposed, arguments.out, title=log.name)
+    counts = level_counts(parts, proposed)
+    shares = counts / max(1, int(counts.sum()))
+    table = Table(title=f"{log.name}: {int(counts.sum()):,} gaps")
     for column in ("level", "gap from", "share of gaps"):
         table.add_column(column, justify="right")
     for level, (start, share) in enumerate(zip((0, *proposed), shares, strict=True)):
@@ -127,7 +129,7 @@ def show_thresholds(arguments: argparse.Namespace, console: Console) -> dict[str
     return {
         "thresholds": list(proposed),
         "level_shares": shares.tolist(),
-        "gap_quantiles": gap_quantiles(found),
+        "gap_quantiles": exact_quantiles(parts, QUANTILES),
         "histogram": str(arguments.out),
     }
 

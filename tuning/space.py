@@ -10,11 +10,13 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, Final
 
 from tfhrnn.config import SEQUENCE_TOWER_NAMES, Config
 from tfhrnn.data.event_log import EventLog
-from tfhrnn.data.sessions import DEFAULT_THRESHOLDS, gaps, propose_thresholds
+from tfhrnn.data.log_parts import gap_parts
+from tfhrnn.data.sessions import DEFAULT_THRESHOLDS, propose_thresholds
 from tfhrnn.data.suited import suited_config
 from tfhrnn.errors import ConfigError
 
@@ -250,7 +252,7 @@ def _with_thresholds(dimension: Dimension, log: EventLog) -> Dimension:
             levels = text.removeprefix("proposed:")
             if not levels.isdecimal():
                 raise ConfigError(f"thresholds: got {text!r}, expected such as proposed:4")
-            text = ",".join(map(str, propose_thresholds(gaps(log), int(levels))))
+            text = ",".join(map(str, propose_thresholds(partial(gap_parts, log), int(levels))))
         if text not in found:
             found.append(text)
     return dataclasses.replace(dimension, values=tuple(found))

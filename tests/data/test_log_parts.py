@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from functools import partial
 from itertools import pairwise
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -10,6 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tfhrnn.data.event_log import EventLog
+from tfhrnn.data.gap_plot import plot_gap_histogram
 from tfhrnn.data.log_parts import (
     counts_of,
     exact_quantiles,
@@ -19,7 +22,7 @@ from tfhrnn.data.log_parts import (
     repeated_events,
     user_parts,
 )
-from tfhrnn.data.sessions import gaps, level_shares
+from tfhrnn.data.sessions import gaps, level_shares, propose_thresholds
 
 
 @given(
@@ -46,6 +49,19 @@ def test_parts_of_users_make_the_whole(tiny_log: EventLog, events: int) -> None:
             repeats += (user, item) in seen
             seen.add((user, item))
     assert repeated_events(tiny_log, events) == repeats > 0
+
+
+@pytest.mark.parametrize("levels", [2, 4, 7])
+def test_thresholds_are_proposed_and_drawn_from_parts_as_from_the_whole(
+    tiny_log: EventLog, tmp_path: Path, levels: int
+) -> None:
+    whole, parts = gaps(tiny_log), partial(gap_parts, tiny_log, 30)
+    assert len(list(parts())) > 5
+    proposed = propose_thresholds(whole, levels)
+    assert propose_thresholds(parts, levels) == proposed
+    for name, taken in (("whole", whole), ("parts", parts)):
+        plot_gap_histogram(taken, proposed, tmp_path / f"{name}.png")
+    assert (tmp_path / "whole.png").read_bytes() == (tmp_path / "parts.png").read_bytes()
 
 
 def test_counts_and_moments(tiny_log: EventLog) -> None:

@@ -15,7 +15,8 @@ from typing import Final
 import numpy as np
 from numpy.typing import ArrayLike
 
-from tfhrnn.data.sessions import check_thresholds, describe_seconds, level_shares
+from tfhrnn.data.log_parts import level_counts
+from tfhrnn.data.sessions import Parts, check_thresholds, describe_seconds, in_parts
 
 _TICKS: Final = {
     1: "1 s",
@@ -34,12 +35,12 @@ _BARS_PER_DECADE: Final = 8
 
 
 def plot_gap_histogram(
-    gaps: ArrayLike, thresholds: Sequence[int], path: str | Path, *, title: str = ""
+    gaps: ArrayLike | Parts, thresholds: Sequence[int], path: str | Path, *, title: str = ""
 ) -> None:
     """Writes the histogram.
 
     Args:
-      gaps: seconds, any shape, also none.
+      gaps: seconds, any shape, also none; or what gives them in parts.
       thresholds: seconds, rising.
       path: where to write; the suffix says the format (.png, .svg, .pdf).
       title: the picture's; empty leaves it out.
@@ -51,15 +52,18 @@ def plot_gap_histogram(
     from matplotlib.figure import Figure
 
     thresholds = check_thresholds(thresholds)
-    values = np.asarray(gaps, np.float64).ravel()
-    total = max(1, values.size)
-    longest = max(values.max(initial=0.0), 2.0 * thresholds[-1])
+    parts = in_parts(gaps)
+    levels = level_counts(parts, thresholds)
+    total = max(1, int(levels.sum()))
+    longest = max([2.0 * thresholds[-1], *(float(part.max(initial=0)) for part in parts())])
     end = int(np.ceil(np.log10(longest) * _BARS_PER_DECADE)) + 1
     edges = np.arange(end + 1) / _BARS_PER_DECADE
-    positive = np.log10(values[values > 0])
-    counts, _ = np.histogram(positive, np.concatenate([edges[:-1], [np.inf]]))
-    shares = 100 * counts / total
-    zero = 100 * float(np.sum(values == 0)) / total
+    counts, zeros = np.zeros(end, np.int64), 0
+    for part in parts():
+        positive = np.log10(part[part > 0])
+        counts += np.histogram(positive, np.concatenate([edges[:-1], [np.inf]]))[0]
+        zeros += len(part) - len(positive)
+    shares, zero = 100 * counts / total, 100 * zeros / total
 
     figure = Figure(figsize=(9, 4.2), dpi=150, layout="constrained")
     FigureCanvasAgg(figure)
@@ -88,7 +92,7 @@ def plot_gap_histogram(
             color="#b5482a",
             transform=across,
         )
-    for level, share in enumerate(level_shares(values, thresholds)):
+    for level, share in enumerate((levels / total).tolist()):
         middle = (bounds[level] + bounds[level + 1]) / 2
         wide = bounds[level + 1] - bounds[level] > 0.65
         axes.text(

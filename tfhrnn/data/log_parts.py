@@ -6,14 +6,14 @@ values near the ranks that are wanted.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Final
 
 import numpy as np
 from numpy.typing import NDArray
 
 from tfhrnn.data.disk_arrays import slices
-from tfhrnn.data.sessions import gap_levels
+from tfhrnn.data.sessions import Parts, gap_levels
 from tfhrnn.data.sorting import part_starts
 
 if TYPE_CHECKING:
@@ -21,8 +21,6 @@ if TYPE_CHECKING:
 
 PART_EVENTS: Final = 2_000_000
 _LOW_BITS: Final = 16  # gaps end below 2 to the 32, so that either half has 65,536 values
-
-Parts = Callable[[], Iterable[NDArray[np.int64]]]
 
 
 def user_parts(log: EventLog, events: int = PART_EVENTS) -> Iterator[tuple[int, int]]:

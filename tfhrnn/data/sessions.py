@@ -6,8 +6,8 @@ levels 0, 1, …; one more level marks the start event, which no gap follows.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import TYPE_CHECKING, Final
+from collections.abc import Callable, Iterable, Sequence
+from typing import TYPE_CHECKING, Final, TypeAlias
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -17,7 +17,10 @@ from tfhrnn.errors import ConfigError
 if TYPE_CHECKING:
     from tfhrnn.data.event_log import EventLog
 
+Parts: TypeAlias = Callable[[], Iterable[NDArray[np.int64]]]  # gives gaps anew each time
+
 DEFAULT_THRESHOLDS: Final = (60, 3600, 86_400)  # a minute, an hour, a day
+QUANTILES: Final = (0.05, 0.25, 0.5, 0.75, 0.95, 0.99)
 UNITS: Final = (30, 60, 300, 1800, 3600, 21_600, 86_400, 604_800, 2_592_000)  # 30 s to 30 d
 
 
@@ -69,9 +72,7 @@ def gaps(log: EventLog) -> NDArray[np.int64]:
     return np.diff(log.time)[within[1:]]
 
 
-def gap_quantiles(
-    gaps: ArrayLike, quantiles: Sequence[float] = (0.05, 0.25, 0.5, 0.75, 0.95, 0.99)
-) -> dict[float, float]:
+def gap_quantiles(gaps: ArrayLike, quantiles: Sequence[float] = QUANTILES) -> dict[float, float]:
     """Returns quantile → seconds, empty where there is no gap.
 
     >>> gap_quantiles([0, 10, 20], (0.5, 1.0))
@@ -93,7 +94,15 @@ def level_shares(gaps: ArrayLike, thresholds: Sequence[int]) -> NDArray[np.float
     return counts / max(1, counts.sum())
 
 
-def propose_thresholds(gaps: ArrayLike, levels: int = 4) -> tuple[int, ...]:
+def in_parts(gaps: ArrayLike | Parts) -> Parts:
+    """Gaps as what gives them in parts; an array is one."""
+    if callable(gaps):
+        return gaps
+    values = np.asarray(gaps).ravel()
+    return lambda: [values]
+
+
+def propose_thresholds(gaps: ArrayLike | Parts, levels: int = 4) -> tuple[int, ...]:
     """Reads thresholds off a data set's gaps, in units people know (`UNITS`).
 
     First the break between sessions: the unit from 5 minutes to a day around which the fewest gaps
@@ -103,7 +112,8 @@ def propose_thresholds(gaps: ArrayLike, levels: int = 4) -> tuple[int, ...]:
     the shortest units fill up. Ties go to the shorter unit.
 
     Args:
-      gaps: seconds, any shape, also none.
+      gaps: seconds, any shape, also none; or what gives them in parts, such as
+        `tfhrnn.data.log_parts.gap_parts`, so that they need not fit into memory.
       levels: how many levels, 2 to 10.
 
     Returns:
@@ -117,15 +127,21 @@ def propose_thresholds(gaps: ArrayLike, levels: int = 4) -> tuple[int, ...]:
     """
     if not 2 <= levels <= len(UNITS) + 1:
         raise ConfigError(f"levels: got {levels}, expected 2 to {len(UNITS) + 1}")
-    values = np.sort(np.asarray(gaps, np.float64).ravel())
-    below = {unit: int(np.searchsorted(values, unit)) for unit in UNITS}  # gaps under each unit
+    marks = np.array(sorted({edge for u in UNITS for edge in (u // 2, u, 2 * u)}))
+    counts, total = np.zeros(len(marks) + 1, np.int64), 0
+    for part in in_parts(gaps)():
+        places = np.searchsorted(marks, part, side="right")
+        counts += np.bincount(places, minlength=len(counts))
+        total += len(part)
+    # Gaps under each edge; all units are even.
+    below = dict(zip(marks.tolist(), np.cumsum(counts[:-1]).tolist(), strict=True))
     chosen: list[int] = []
-    breaks = [u for u in UNITS if 300 <= u <= 86_400 and 0 < below[u] < values.size]
+    breaks = [u for u in UNITS if 300 <= u <= 86_400 and 0 < below[u] < total]
     if breaks:
-        near = {u: np.searchsorted(values, 2 * u) - np.searchsorted(values, u / 2) for u in breaks}
+        near = {u: below[2 * u] - below[u // 2] for u in breaks}
         chosen.append(min(breaks, key=lambda unit: (near[unit], unit)))
     while len(chosen) < levels - 1:
-        edges = [0, *sorted(below[unit] for unit in chosen), values.size]
+        edges = [0, *sorted(below[unit] for unit in chosen), total]
         splits = []
         for unit in UNITS:
             at = int(np.searchsorted(edges, below[unit], side="right"))
