@@ -10,7 +10,7 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 import json
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
@@ -97,30 +97,31 @@ def recommend_all(
       ConfigError: options that the model has not, or a time that can't be.
       RunError: the file cannot be written, or another program is making it.
     """
-    options, ids = options or AnswerOptions(), log.user_ids if users is None else list(users)
-    index = [log.user_index(user) for user in ids]
+    options, asked_for = options or AnswerOptions(), _Users(log, users)
+    count = len(asked_for)
+    parts = [slice(begin, begin + part_users) for begin in range(0, count, part_users)]
     plan = {
         "format": _FORMAT,
         "model": predictor.state_bytes.fingerprint,
         "retrieval": predictor.answering.retrieval.way,
         "rules": predictor.rules.told,
         "log": log.fingerprint,
-        "users": hashlib.sha256(json.dumps(ids).encode()).hexdigest(),
+        "users": _fingerprint(asked_for.part(part)[0] for part in parts),
         "part_users": part_users,
         "options": json.loads(json.dumps(dataclasses.asdict(options), default=str)),
         "query_time": query_time,
         "gap": gap,
     }
-    parts = [slice(begin, begin + part_users) for begin in range(0, len(ids), part_users)]
-    file = PartsFile(out, plan, [len(ids[part]) for part in parts])
-    new = [user for user, at in zip(ids, index, strict=True) if at is None]
+    rows_of = [len(range(*part.indices(count))) for part in parts]
+    file = PartsFile(out, plan, rows_of)
+    new = asked_for.new()
     if file.is_complete:
-        told(len(ids), len(ids))
-        return Written(file.path, len(ids), new, 0)
+        told(count, count)
+        return Written(file.path, count, new, 0)
 
-    def answers(batch: Sequence[int]) -> pl.DataFrame:
-        """The rows of some positions of the list."""
-        histories = _histories(log, [ids[at] for at in batch], [index[at] for at in batch])
+    def answers(ids: Sequence[str], index: Sequence[int | None]) -> pl.DataFrame:
+        """The rows of some users, by their ids and indices in the log."""
+        histories = _histories(log, ids, index)
         asked = ask(
             predictor,
             facts,
@@ -156,19 +157,51 @@ def recommend_all(
 
     answered = 0
     with file.making() as missing:
-        done = len(ids) - sum(len(ids[parts[number]]) for number in missing)
-        told(done, len(ids))
+        done = count - sum(rows_of[number] for number in missing)
+        told(done, count)
         for number in missing:
-            positions = range(*parts[number].indices(len(ids)))
-            lengths = {at: _length(log, index[at]) for at in positions}
+            ids, index = asked_for.part(parts[number])
+            lengths = {at: _length(log, user) for at, user in enumerate(index)}
             frames = []
             for batch in _batches(lengths, predictor.num_items):
-                frames.append(answers(batch).with_columns(place=pl.Series(batch, dtype=pl.Int64)))
+                found = answers([ids[at] for at in batch], [index[at] for at in batch])
+                frames.append(found.with_columns(place=pl.Series(batch, dtype=pl.Int64)))
                 answered += len(batch)
-                told(done + answered, len(ids))
+                told(done + answered, count)
             file.write(number, pl.concat(frames).sort("place").drop("place"))
         file.finish()
-    return Written(file.path, len(ids), new, answered)
+    return Written(file.path, count, new, answered)
+
+
+class _Users:
+    """Who is answered, a part at a time: all users of a log are never held as text."""
+
+    def __init__(self, log: EventLog, users: Sequence[str] | None) -> None:
+        self._log, self._users = log, users
+
+    def __len__(self) -> int:
+        return self._log.num_users if self._users is None else len(self._users)
+
+    def part(self, part: slice) -> tuple[Sequence[str], Sequence[int | None]]:
+        """Their ids, and their indices in the log, None for an id without events."""
+        if self._users is None:
+            ids = self._log.user_frame["user_id"][part].to_list()
+            return ids, range(*part.indices(len(self)))
+        given = self._users[part]
+        return given, [self._log.user_index(user) for user in given]
+
+    def new(self) -> list[str]:
+        """The ids without events."""
+        return [user for user in self._users or () if self._log.user_index(user) is None]
+
+
+def _fingerprint(parts: Iterable[Sequence[str]]) -> str:
+    """The SHA-256 of the list that the parts make up, as JSON."""
+    digest = hashlib.sha256(b"[")
+    for number, ids in enumerate(parts):
+        digest.update((", " if number else "").encode() + json.dumps(ids)[1:-1].encode())
+    digest.update(b"]")
+    return digest.hexdigest()
 
 
 def _seed(seed: int, user: str) -> int:

@@ -90,7 +90,7 @@ class Histories:
             types.append(log.event_types_of(user)[: end - begin])
         frame = log.user_frame[list(users)]
         columns = {name: frame[name].to_list() for name in frame.columns if name != "user_id"}
-        names = [log.user_ids[user] for user in users]
+        names = frame["user_id"].to_list()
         return cls(names, items, times, feedback, columns, types if log.event_types else None)
 
     @classmethod

@@ -63,13 +63,13 @@ class EventLog:
       time: int64 `[events]`, Unix seconds, never falling within a user.
       feedback: float32 `[events]`, NaN where unknown.
       weight: float32 `[events]`, 1 where the table had none.
-      user_ids: ids in natural order (as integers if every one is written as one).
       catalogue: the items.
       user_features: how user columns became `user_matrix`, None without.
       user_matrix: float32 `[users, width]`, width 0 without features.
       fingerprint: SHA-256 of arrays and ids; the same data has the same one by any route.
       meta: name, thresholds, report and counts as they were written.
-      user_frame: a row a user, `user_id` and the raw feature columns.
+      user_frame: a row a user, `user_id` and the raw feature columns; ids in natural order (as
+        integers if every one is written as one).
       directory: where it stands.
       event_type: int16 `[events]`, 0 where unknown, else 1 + the position in `event_types`.
       shown_offsets: int64 `[events + 1]`; the impressions of event e, without the chosen item,
@@ -82,7 +82,6 @@ class EventLog:
     time: NDArray[np.int64]
     feedback: NDArray[np.float32]
     weight: NDArray[np.float32]
-    user_ids: list[str]
     catalogue: Catalogue
     user_features: FeatureSet | None
     user_matrix: NDArray[np.float32]
@@ -97,7 +96,7 @@ class EventLog:
     @property
     def num_users(self) -> int:
         """Users with at least one event."""
-        return len(self.user_ids)
+        return self.user_frame.height
 
     @property
     def num_items(self) -> int:
@@ -154,6 +153,11 @@ class EventLog:
     def report(self) -> ReadReport:
         """What was read, and what became of it."""
         return ReadReport(**self.meta["report"])
+
+    @cached_property
+    def user_ids(self) -> list[str]:
+        """The users' ids, made when first asked for: as many strings as users are 65 bytes each."""
+        return self.user_frame["user_id"].to_list()
 
     @cached_property
     def _users(self) -> dict[str, int]:
@@ -216,7 +220,6 @@ class EventLog:
         user_features = _features(meta["user_features"])
         return cls(
             **arrays,
-            user_ids=users["user_id"].to_list(),
             catalogue=Catalogue.from_frame(items, item_features),
             user_features=user_features,
             user_matrix=(user_features or FeatureSet(())).encode(users, source="users"),

@@ -99,7 +99,8 @@ class PartsFile:
             schema = pq.read_schema(self._part(0)).with_metadata({PLAN: self._plan})
             with pq.ParquetWriter(temporary, schema, compression="zstd") as writer:
                 for number in range(len(self._rows)):
-                    part = pq.read_table(self._part(number))
+                    # threads would each keep memory of their own
+                    part = pq.read_table(self._part(number), use_threads=False)
                     writer.write_table(part.replace_schema_metadata(schema.metadata))
             with temporary.open("rb") as written:
                 os.fsync(written.fileno())
