@@ -12,7 +12,19 @@ from pathlib import Path
 from rich.console import Console
 from rich.table import Table
 
-NAMES = ("epoch", "memory", "serving", "softmax", "state", "top_k", "towers", "tuning")
+NAMES = (
+    "epoch",
+    "memory",
+    "prepare",
+    "recommend_all",
+    "serving",
+    "softmax",
+    "state",
+    "top_k",
+    "towers",
+    "tuning",
+)
+_OWN = {"serving": "minutes", "prepare": "events", "recommend_all": "users"}  # a size each
 
 
 def build_parser() -> argparse.ArgumentParser:
@@ -24,7 +36,9 @@ def build_parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("name", choices=NAMES, help="what is measured")
     parser.add_argument("--rounds", type=int, default=5, help="timed rounds of each (default 5)")
-    parser.add_argument("--minutes", type=float, default=1.0, help="of serving's soak (default 1)")
+    parser.add_argument("--minutes", type=float, help="of serving's soak (default 1)")
+    parser.add_argument("--events", type=int, help="of prepare (default 50 million, and a tenth)")
+    parser.add_argument("--users", type=int, help="of recommend_all (default 200,000, and a 40th)")
     parser.add_argument("--json", metavar="FILE", help="write the rows as JSON")
     return parser
 
@@ -34,8 +48,9 @@ def main(arguments: list[str] | None = None) -> int:
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
     parsed = build_parser().parse_args(arguments)
     module = importlib.import_module(f"benchmarks.{parsed.name}")
-    more = {"minutes": parsed.minutes} if parsed.name == "serving" else {}
-    rows = module.run(parsed.rounds, **more)
+    size = _OWN.get(parsed.name, "rounds")
+    given = getattr(parsed, size)
+    rows = module.run(parsed.rounds, **({} if size == "rounds" or given is None else {size: given}))
     table = Table(title=parsed.name)
     for column in rows[0]:
         table.add_column(column, justify="left" if column == "what" else "right")

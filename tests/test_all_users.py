@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 import json
+import signal
+import subprocess
+import sys
+import time
 from pathlib import Path
 from typing import Any
 
@@ -152,6 +156,34 @@ def test_from_the_command_line(
     assert f"{out}: 2 users, 2 of them answered before\n" in capsys.readouterr().out
     assert cli.main([*words, "--exploration", "-1"]) == 2
     assert "exploration: got -1.0, expected 0 or more" in capsys.readouterr().err
+
+
+def test_a_command_that_is_killed_goes_on_when_typed_again_and_ends_at_the_same_file(
+    trained: HRNNRecommender, tmp_path: Path
+) -> None:
+    assert trained.run is not None
+    out, users, told = tmp_path / "recs.parquet", tmp_path / "users.txt", tmp_path / "told.json"
+    count = 3 * all_users.PART_USERS  # the first ones have events, the others are new
+    users.write_text("".join(f"u{n}\n" for n in range(count)))
+    words = ["recommend-all", "--run", str(trained.run.path), "-k", "4", "--users", str(users)]
+    whole = tmp_path / "whole" / "recs.parquet"
+    assert cli.main([*words, "--out", str(whole)]) == 0
+    words += ["--out", str(out), "--json", str(told)]
+    command = [sys.executable, "-m", "tfhrnn", *words]
+    parts = out.with_name(".recs.parquet.parts")
+    for kept in (1, 2):
+        with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE) as made:
+            while len(list(parts.glob("*.parquet"))) < kept and made.poll() is None:
+                assert not out.exists()
+                time.sleep(0.005)
+            made.kill()
+            assert made.wait() == -signal.SIGKILL
+        assert kept <= len(list(parts.glob("[0-9]*.parquet"))) < 5
+        assert not out.exists() and not told.exists()
+    subprocess.run(command, check=True, capture_output=True, timeout=120)
+    assert json.loads(told.read_text())["answered_before"] == 2 * all_users.PART_USERS
+    assert out.read_bytes() == whole.read_bytes()
+    assert not parts.exists()
 
 
 def test_a_time_that_cannot_be_is_refused_and_nothing_is_written(
