@@ -24,7 +24,7 @@ NAMES = (
     "towers",
     "tuning",
 )
-_OWN = {"serving": "minutes", "prepare": "events", "recommend_all": "users"}  # a size each
+_SIZES = {"minutes": "serving", "events": "prepare", "users": "recommend_all"}  # of which
 
 
 def build_parser() -> argparse.ArgumentParser:
@@ -46,11 +46,14 @@ def build_parser() -> argparse.ArgumentParser:
 def main(arguments: list[str] | None = None) -> int:
     """Runs one benchmark and prints its rows."""
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
-    parsed = build_parser().parse_args(arguments)
+    parser = build_parser()
+    parsed = parser.parse_args(arguments)
+    sizes = {name: size for name in _SIZES if (size := getattr(parsed, name)) is not None}
+    for size in sizes:
+        if parsed.name != _SIZES[size]:
+            parser.error(f"--{size}: got it for {parsed.name}, expected {_SIZES[size]}")
     module = importlib.import_module(f"benchmarks.{parsed.name}")
-    size = _OWN.get(parsed.name, "rounds")
-    given = getattr(parsed, size)
-    rows = module.run(parsed.rounds, **({} if size == "rounds" or given is None else {size: given}))
+    rows = module.run(parsed.rounds, **sizes)
     table = Table(title=parsed.name)
     for column in rows[0]:
         table.add_column(column, justify="left" if column == "what" else "right")
