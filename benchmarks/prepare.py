@@ -25,14 +25,15 @@ def run(rounds: int, events: int = EVENTS, cap: int = CAP) -> list[dict[str, Any
     """A row a number of events; `rounds` has no say.
 
     `input` and `log` are megabytes of the Parquet files and of the event log made of them;
-    `megabytes` are the process' own at the peak, `with files` has pages of mapped files too.
+    `megabytes` are the process' own at the peak, `ratio` theirs to the first row's, `with files`
+    has pages of mapped files too; `cap` is how many megabytes the system granted.
 
     Args:
       rounds: not read.
       events: of the last row.
       cap: megabytes that the command may ask for.
     """
-    rows: list[dict[str, Any]] = []
+    rows, first = [], 0.0
     with TemporaryDirectory() as name:
         tables, log = Path(name) / "tables", Path(name) / "log"
         tables.mkdir()
@@ -42,19 +43,17 @@ def run(rounds: int, events: int = EVENTS, cap: int = CAP) -> list[dict[str, Any
             spent = run_command([*words, "--keep-duplicates", "--out", str(log)], cap)
             rows.append(
                 {
-                    "what": f"prepare, {count:,} events",
-                    "events": count,
-                    "input": written,
-                    "log": _size(log),
+                    "what": f"{count:,} events",
+                    "input": round(written),
+                    "log": round(_size(log)),
                     "seconds": spent.seconds,
-                    "events_per_second": count / spent.seconds,
-                    "megabytes": spent.megabytes,
-                    "ratio": 1.0,
-                    "with files": spent.with_files,
+                    "a second": round(count / spent.seconds),
+                    "megabytes": round(spent.megabytes),
+                    "ratio": spent.megabytes / (first := first or spent.megabytes),
+                    "with files": round(spent.with_files),
                     "cap": cap,
                 }
             )
-    rows[1]["ratio"] = rows[1]["megabytes"] / rows[0]["megabytes"]
     return rows
 
 

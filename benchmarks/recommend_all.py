@@ -11,7 +11,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any, Final
 
-from benchmarks.command import run_command
+from benchmarks.command import Spent, run_command
 
 USERS: Final = 200_000
 TIMES_FEWER: Final = 40
@@ -25,8 +25,8 @@ def run(
 ) -> list[dict[str, Any]]:
     """A row a number of users; `rounds` has no say.
 
-    `megabytes` are the process' own at the peak, `with files` has pages of mapped files too, `bytes
-    a user` are what each user more than in the first row adds to the former.
+    `megabytes` are the process' own at the peak, `ratio` theirs to the first row's, `with files`
+    has pages of mapped files too; `bytes a user` are the megabytes above the first row's.
 
     Args:
       rounds: not read.
@@ -38,6 +38,7 @@ def run(
     from tfhrnn.recommender import HRNNRecommender
 
     rows: list[dict[str, Any]] = []
+    first: Spent | None = None
     with TemporaryDirectory() as name:
         folder = Path(name)
         for count in (max(10, users // TIMES_FEWER), users):
@@ -51,20 +52,17 @@ def run(
             words = ["tfhrnn", "recommend-all", "--run", str(folder / "run")]
             words += ["--data", str(log.directory), "--users", "all", "-k", "10"]
             spent = run_command([*words, "--out", str(folder / f"{count}.parquet")])
+            first = first or spent
+            more = (spent.megabytes - first.megabytes) * 1e6
             rows.append(
                 {
-                    "what": f"recommend-all, {count:,} users",
-                    "users": count,
+                    "what": f"{count:,} users",
                     "seconds": spent.seconds,
-                    "users_per_second": count / spent.seconds,
-                    "megabytes": spent.megabytes,
-                    "ratio": 1.0,
-                    "with files": spent.with_files,
-                    "bytes a user": 0.0,
+                    "a second": round(count / spent.seconds),
+                    "megabytes": round(spent.megabytes),
+                    "ratio": spent.megabytes / first.megabytes,
+                    "with files": round(spent.with_files),
+                    "bytes a user": round(more / count),
                 }
             )
-    first, last = rows
-    more = last["megabytes"] - first["megabytes"]
-    last["ratio"] = last["megabytes"] / first["megabytes"]
-    last["bytes a user"] = more * 1e6 / (last["users"] - first["users"])
     return rows
