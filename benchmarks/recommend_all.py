@@ -26,7 +26,7 @@ def run(
     """A row a number of users; `rounds` has no say.
 
     `megabytes` are the process' own at the peak, `ratio` theirs to the first row's, `with files`
-    has pages of mapped files too; `bytes a user` are the megabytes above the first row's.
+    has pages of mapped files too.
 
     Args:
       rounds: not read.
@@ -53,7 +53,6 @@ def run(
             words += ["--data", str(log.directory), "--users", "all", "-k", "10"]
             spent = run_command([*words, "--out", str(folder / f"{count}.parquet")])
             first = first or spent
-            more = (spent.megabytes - first.megabytes) * 1e6
             rows.append(
                 {
                     "what": f"{count:,} users",
@@ -62,7 +61,6 @@ def run(
                     "megabytes": round(spent.megabytes),
                     "ratio": spent.megabytes / first.megabytes,
                     "with files": round(spent.with_files),
-                    "bytes a user": round(more / count),
                 }
             )
     return rows

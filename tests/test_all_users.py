@@ -79,6 +79,16 @@ def test_all_users_come_in_the_logs_order_and_in_row_groups(
     assert [groups.row_group(n).num_rows for n in range(groups.num_row_groups)] == [16, 16, 8]
 
 
+def test_all_users_are_never_held_as_text_and_are_the_list_of_their_ids(
+    trained: HRNNRecommender, tiny_log: EventLog, tmp_path: Path
+) -> None:
+    log, out = EventLog.open(tiny_log.directory), tmp_path / "recs.parquet"
+    assert trained.recommend_all(out, data=log).answered == 40
+    assert not {"user_ids", "_users"} & vars(log).keys()
+    assert trained.recommend_all(out, data=log, users=log.user_ids).answered == 0  # it is there
+    assert trained.recommend_all(out, data=log, users=log.user_ids[::-1]).answered == 40
+
+
 def test_a_stopped_call_is_gone_on_with_and_ends_at_the_same_file(
     trained: HRNNRecommender, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -1,8 +1,9 @@
 """The best items for many users, as a file: what `recommend` answers each, a row a user.
 
 Users are answered in parts of a fixed size, each a file of its own until the last one is there
-(`tfhrnn.data.parts_file`), so that memory does not grow with them and a program that was killed
-goes on. Within a part, histories of about one length share a run of the graph.
+(`tfhrnn.data.parts_file`), so that memory does not grow with them, but for the table of their ids,
+and a program that was killed goes on. Within a part, histories of about one length share a run of
+the graph.
 """
 
 from __future__ import annotations

@@ -156,7 +156,7 @@ class EventLog:
 
     @cached_property
     def user_ids(self) -> list[str]:
-        """The users' ids, made when first asked for: as many strings as users are 65 bytes each."""
+        """The users' ids as text, made when first asked for: about 65 bytes each."""
         return self.user_frame["user_id"].to_list()
 
     @cached_property
