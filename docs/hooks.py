@@ -62,12 +62,14 @@ _LINK = re.compile(r"(?<=\]\()([^)#\s]+)(#[^)\s]*)?(?=\))")
 
 
 def on_files(files: Files, config: MkDocsConfig, **_: Any) -> Files:
-    """Adds the pages that are no files of `pages/`."""
+    """Adds the pages that are no files of `pages/`, and the other files that they link to."""
     from mkdocs.structure.files import File  # so that the tests can read the tables above without
 
     for page, source in PAGES.items():
         text = (ROOT / source).read_text(encoding="utf-8")
         files.append(File.generated(config, page, content=relinked(text, source)))
+        for file in linked_files(text, source) - {other.src_uri for other in files}:
+            files.append(File.generated(config, file, abs_src_path=str(ROOT / file)))
     for page, (title, names) in REFERENCE.items():
         text = "\n\n".join((f"# {title}", *(f"::: {name}" for name in names)))
         files.append(File.generated(config, f"reference/{page}.md", content=text + "\n"))
@@ -75,14 +77,31 @@ def on_files(files: Files, config: MkDocsConfig, **_: Any) -> Files:
 
 
 def relinked(text: str, source: str) -> str:
-    """Turns links between files of the repository into links between pages of the site."""
-    page_of = {file: page for page, file in PAGES.items()} | {
-        f"docs/pages/{path.name}": path.name for path in (ROOT / "docs" / "pages").glob("*.md")
-    }
+    """Turns links between files of the repository into links between pages and files of the site."""
+    page_of = _page_of()
 
     def moved(match: re.Match[str]) -> str:
-        target, anchor = match[1], match[2] or ""
-        file = posixpath.normpath(posixpath.join(posixpath.dirname(source), target))
-        return page_of.get(file, target) + anchor
+        file = _file_of(match[1], source)
+        moved_to = match[1] if file is None else page_of.get(file, file)
+        return moved_to + (match[2] or "")
 
     return _LINK.sub(moved, text)
+
+
+def linked_files(text: str, source: str) -> set[str]:
+    """Files of the repository that a page links to and that are no pages: the site has copies."""
+    linked = {_file_of(match[1], source) for match in _LINK.finditer(text)}
+    return {file for file in linked if file is not None} - set(_page_of())
+
+
+def _file_of(target: str, source: str) -> str | None:
+    """The file of the repository that a link of one of its pages leads to, if it is one."""
+    file = posixpath.normpath(posixpath.join(posixpath.dirname(source), target))
+    return file if (ROOT / file).is_file() else None
+
+
+def _page_of() -> dict[str, str]:
+    """The page of the site that each of the repository's pages becomes."""
+    return {file: page for page, file in PAGES.items()} | {
+        f"docs/pages/{path.name}": path.name for path in (ROOT / "docs" / "pages").glob("*.md")
+    }

@@ -51,6 +51,25 @@ def test_links_lead_to_files_and_headings(page: Path) -> None:
         assert not anchor or anchor in anchors(other), f"{page.name} links to {target}"
 
 
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+def test_code_after_a_list_is_shown_as_code(page: Path) -> None:
+    # Indented by four right after a list, it would be a paragraph of the last item.
+    text = FENCE.sub("", page.read_text(encoding="utf-8"))
+    found = re.search(r"^(?:[-*]|\d+\.) .*\n(?:  .*\n)*\n+(    \S.*)$", text, re.M)
+    assert not found, f"{page.name}: a paragraph is missing before {found[1]!r}"
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+def test_rows_of_a_table_have_the_columns_of_its_head(page: Path) -> None:
+    head = 0
+    for line in FENCE.sub("", page.read_text(encoding="utf-8")).splitlines():
+        # An escaped bar in code is a bar on GitHub and keeps its backslash on the site.
+        assert not (line.startswith("|") and "\\|" in line), f"{page.name}: {line}"
+        columns = line.count("|") if line.startswith("|") else 0
+        assert not (head and columns) or columns == head, f"{page.name}: {line}"
+        head = columns
+
+
 def commands(page: Path) -> list[str]:
     """Lines of a page that are a command of ours, as they can be copied."""
     text = page.read_text(encoding="utf-8").replace("\\\n", " ")
@@ -84,6 +103,7 @@ def hooks() -> ModuleType:
 
 def test_links_between_files_become_links_between_pages(hooks: ModuleType) -> None:
     text = "[a](BUILD.md) [b](BUILD.md#layout) [c](#here) [d](https://x.org/BUILD.md) [e](LICENSE)"
+    assert hooks.linked_files(text, "README.md") == {"LICENSE"}
     assert hooks.relinked(text, "README.md") == (
         "[a](build.md) [b](build.md#layout) [c](#here) [d](https://x.org/BUILD.md) [e](LICENSE)"
     )
@@ -91,6 +111,9 @@ def test_links_between_files_become_links_between_pages(hooks: ModuleType) -> No
     found = hooks.relinked(text, "serving/tensorflow_serving/README.md")
     assert found == "[a](index.md) [b](docs/pages/interfaces.md)"
     assert hooks.relinked(text, "README.md").endswith("[b](interfaces.md)")
+    assert hooks.linked_files(text, "README.md") == set()
+    text = "[a](../../LICENSE#2)"  # a copy in the site's root, beside the page
+    assert hooks.relinked(text, "serving/tensorflow_serving/README.md") == "[a](LICENSE#2)"
 
 
 def test_the_reference_tells_of_modules_that_there_are(hooks: ModuleType) -> None:

@@ -61,9 +61,12 @@ class Client:
         with serving.Client("http://127.0.0.1:8501", "tfhrnn") as client:
             client.recommend(["1", "32"], [1000, 1020], gap=3600, k=5).items
 
-    Each method asks about one user or item. For several in one request, hand `ask_all` the
-    questions of `serving.client.questions`, which take the methods' arguments. What the model reads
-    is asked of the server once; what is left out of a question is filled in as unknown.
+    Each method asks about one user or item: `recommend`, `recommend_from_state`, `rank`,
+    `rank_from_state`, `start`, `update`, `similar_items`, `similar_by_features`, `describe_items`,
+    `search_items` and `model_info` take the arguments of the question of that name in
+    `serving.client.questions` (`AboutModel` the last). For several in one request, hand `ask_all`
+    such questions. What the model reads is asked of the server once; what is left out of a question
+    is filled in as unknown.
 
     Args:
       url: of the server, without the path of a model.

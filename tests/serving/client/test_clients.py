@@ -247,6 +247,8 @@ def test_methods_show_the_arguments_of_their_questions() -> None:
     shown = list(inspect.signature(serving.Client.update).parameters)
     assert shown == ["self", "state", "items", "times", "feedback", "event_types"]
     assert "Asks for a user's state" in str(inspect.getdoc(serving.Client.update))
+    # The reference of the site knows only what the class itself tells of them.
+    assert all(f"`{name}`" in str(inspect.getdoc(serving.Client)) for name in METHODS)
 
 
 NODE = "\n\t [[{{node StatefulPartitionedCall/Assert}}]]"
