@@ -77,7 +77,7 @@ def on_files(files: Files, config: MkDocsConfig, **_: Any) -> Files:
 
 
 def relinked(text: str, source: str) -> str:
-    """Turns links between files of the repository into links between pages and files of the site."""
+    """Turns links between files of the repository into links within the site."""
     page_of = _page_of()
 
     def moved(match: re.Match[str]) -> str:

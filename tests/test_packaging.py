@@ -70,20 +70,45 @@ def test_versions_are_said_alike(project: Any) -> None:
     assert project["project"]["version"] == tfhrnn.__version__
 
 
-def test_every_file_of_the_packages_is_in_the_wheel(project: Any) -> None:
-    listed = subprocess.run(
-        ["git", "ls-files", "--cached", "--others", "--exclude-standard", "tfhrnn", "serving"],
+@pytest.fixture(scope="module")
+def listed() -> list[Path]:
+    """Every file of the repository."""
+    found = subprocess.run(
+        ["git", "ls-files", "--cached", "--others", "--exclude-standard"],
         capture_output=True,
         text=True,
         cwd=ROOT,
         check=False,
     )
-    if listed.returncode:
+    if found.returncode:
         pytest.skip("no git checkout")
+    return [Path(name) for name in found.stdout.splitlines()]
+
+
+def test_every_file_of_the_packages_is_in_the_wheel(project: Any, listed: list[Path]) -> None:
     data = project["tool"]["setuptools"]["package-data"]
-    for name in listed.stdout.splitlines():
-        path = Path(name)
+    taken = {
+        glob.rstrip("*") for glob in project["tool"]["setuptools"]["packages"]["find"]["include"]
+    }
+    assert set(data) == taken
+    for path in listed:
+        if path.parts[0] not in taken:
+            continue
         package, inside = path.parts[0], Path(*path.parts[1:])
-        assert path.suffix == ".py" or any(inside.match(glob) for glob in data[package]), name
+        assert path.suffix == ".py" or any(inside.match(glob) for glob in data[package]), path
         if path.suffix == ".py":  # a folder without __init__.py would be left out
-            assert (ROOT / path.parent / "__init__.py").is_file(), name
+            assert (ROOT / path.parent / "__init__.py").is_file(), path
+
+
+def test_every_file_of_the_repository_is_in_the_sdist(project: Any, listed: list[Path]) -> None:
+    lines = (ROOT / "MANIFEST.in").read_text(encoding="utf-8").splitlines()
+    words = [line.split() for line in lines]
+    folders = {folder for command, *rest in words if command == "graft" for folder in rest}
+    files = [glob for command, *rest in words if command == "include" for glob in rest]
+    # Setuptools' own: the packages, and what pyproject.toml names.
+    folders |= set(project["tool"]["setuptools"]["package-data"])
+    files += ["pyproject.toml", "MANIFEST.in", project["project"]["readme"]]
+    files += project["project"]["license-files"]
+    for path in listed:
+        alone = len(path.parts) == 1
+        assert any(path.match(glob) for glob in files) if alone else path.parts[0] in folders, path

@@ -10,8 +10,11 @@ import numpy as np
 import polars as pl
 import pytest
 
+from tfhrnn import HRNNRecommender, quickstart
 from tfhrnn.cli import main
+from tfhrnn.data.event_log import EventLog
 from tfhrnn.data.movielens_files import read_folder
+from tfhrnn.errors import RunError
 
 SETTINGS = ["epochs=1", "units=4", "layers=1", "batch_size=4", "bptt=16", "time_bumps=2"]
 
@@ -70,6 +73,18 @@ def test_served_is_evaluated(done: tuple[Path, dict[str, Any]]) -> None:
     served = done[1]["served"]
     assert served["users"] >= 20 and served["targets"] >= 20 * 20
     assert served["perplexity"] == pytest.approx(served["evaluated_perplexity"], rel=1e-4)
+
+
+def test_a_model_that_is_not_served_in_time_is_said_in_a_line(
+    done: tuple[Path, dict[str, Any]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(quickstart, "PATIENCE_SECONDS", 0.001)
+    out, _ = done
+    recommender = HRNNRecommender.load(out / "run")
+    found = r"the served model: not available after 0.001 seconds: model tfhrnn under .*"
+    with pytest.raises(RunError, match=found) as caught:
+        quickstart.prove(recommender, EventLog.open(out / "data"), out / "models" / "tfhrnn")
+    assert "\n" not in str(caught.value)
 
 
 def test_files_stand_where_they_are_said_to(done: tuple[Path, dict[str, Any]]) -> None:

@@ -19,6 +19,8 @@ from typing import Any
 from rich.console import Console
 
 import serving
+from serving.app import Options
+from serving.limits import Limits
 from tfhrnn.config import Config
 from tfhrnn.data.event_log import EventLog
 from tfhrnn.data.movielens import load_movielens
@@ -29,7 +31,7 @@ from tfhrnn.errors import RunError
 from tfhrnn.evaluation.report import write_report
 from tfhrnn.evaluation.result import merge
 from tfhrnn.evaluation.result_table import print_result
-from tfhrnn.evaluation.served import served_perplexity
+from tfhrnn.evaluation.served import PATIENCE_SECONDS, served_perplexity
 from tfhrnn.progress import step
 from tfhrnn.recommender import HRNNRecommender
 
@@ -99,7 +101,7 @@ def quickstart(
     with _timed(seconds, "export"):
         version = recommender.export(base)
     with _timed(seconds, "serve"), step("serving the model and asking it"):
-        result["served"] = _prove(recommender, log, base)
+        result["served"] = prove(recommender, log, base)
     seconds["total"] = time.monotonic() - started
 
     assert recommender.run is not None
@@ -125,14 +127,30 @@ def peak_memory_mb() -> float:
     return round(peak / (2**20 if sys.platform == "darwin" else 2**10), 1)
 
 
-def _prove(recommender: HRNNRecommender, log: EventLog, base: Path) -> dict[str, Any]:
-    """The served perplexity of some test users' targets beside the evaluator's."""
-    assert recommender.run is not None and recommender.model is not None
-    users = recommender.run.users(log, Part.TEST)[:_SERVED_USERS]
-    with serving.running(MODEL_NAME, base) as url:
-        return served_perplexity(
-            url, MODEL_NAME, recommender.model, recommender.predictor, log, users, recommender.run
-        )
+def prove(recommender: HRNNRecommender, log: EventLog, base: Path) -> dict[str, Any]:
+    """The served perplexity of some test users' targets beside the evaluator's.
+
+    Args:
+      recommender: trained, its run judged.
+      log: its events.
+      base: the folder that it was exported to.
+
+    Returns:
+      See `served_perplexity`.
+
+    Raises:
+      RunError: the server cannot load the model, or answers with an error.
+    """
+    run, model, predictor = recommender.run, recommender.model, recommender.predictor
+    assert run is not None and model is not None
+    users = run.users(log, Part.TEST)[:_SERVED_USERS]
+    patience = PATIENCE_SECONDS
+    options = Options(limits=Limits(timeout_seconds=patience))
+    try:
+        with serving.running(MODEL_NAME, base, timeout_seconds=patience, options=options) as url:
+            return served_perplexity(url, MODEL_NAME, model, predictor, log, users, run)
+    except TimeoutError as error:
+        raise RunError(f"the served model: {error}") from error
 
 
 def _fresh(path: Path) -> Path:
