@@ -19,7 +19,7 @@ reproduce: $(VENV)/installed
 	$(BIN)/python -m tfhrnn experiment all --hour --jobs 2 $(ARGS)
 
 test: $(VENV)/installed
-	$(BIN)/python -m pytest -n 2 --dist loadfile $(ARGS)
+	$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder $(ARGS)
 
 lint: $(VENV)/installed
 	$(BIN)/ruff check .
@@ -45,7 +45,7 @@ newest:
 	.venv-newest/bin/python -m pip install --quiet '.[test]'
 	.venv-newest/bin/python -m pip uninstall --quiet --yes tfhrnn
 	.venv-newest/bin/python -m pip list --format=freeze > .venv-newest/versions.txt
-	.venv-newest/bin/python -m pytest -n 2 --dist loadfile $(ARGS)
+	.venv-newest/bin/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder $(ARGS)
 
 # The site of README, BUILD and docstrings in site/; a broken link is an error.
 .venv-docs/installed: requirements-docs.txt

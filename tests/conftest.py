@@ -21,8 +21,44 @@ from tfhrnn.recommender import HRNNRecommender
 settings.register_profile("unhurried", deadline=None)
 settings.load_profile("unhurried")
 
+# Modules that take long, the longest first. `make test` gives whole modules to its workers in this
+# order: one that began last would leave the others waiting.
+LONG = (
+    "tests/experiments/test_table2_toy.py",
+    "tests/test_devices.py",
+    "tests/notebooks/test_notebooks.py",
+    "tests/experiments/test_table1.py",
+    "tests/test_updates.py",
+    "tests/test_saved_model_in_cpp.py",
+    "tests/test_cli.py",
+    "tests/test_quickstart.py",
+    "tests/experiments/test_copy.py",
+    "tests/experiments/test_repeats.py",
+    "tests/experiments/test_update.py",
+    "tests/experiments/test_table3.py",
+    "tests/experiments/test_table2.py",
+    "tests/experiments/test_losses.py",
+    "tests/experiments/test_cold_start.py",
+    "tests/experiments/test_towers.py",
+    "tests/experiments/test_runs.py",
+    "tests/experiments/test_inputs.py",
+    "tests/experiments/test_mix.py",
+    "tests/experiments/test_scale.py",
+    "tests/experiments/test_ablation.py",
+    "tests/test_every_tower_serves.py",
+    "tests/test_training.py",
+    "tests/test_precision.py",
+    "tests/test_recommender.py",
+    "tests/test_event_types.py",
+)
 GENRES = ("Comedy", "Drama", "Horror")
 GAPS = (0, 5, 300, 7200, 200_000)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Puts the modules that take long in front; all others keep their order."""
+    place = {name: at for at, name in enumerate(LONG)}
+    items.sort(key=lambda item: place.get(item.nodeid.partition("::")[0], len(LONG)))
 
 
 @pytest.fixture(scope="session")
