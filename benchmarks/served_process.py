@@ -38,6 +38,7 @@ class ServedProcess:
         while not line.startswith("Serving"):
             line = self._process.stdout.readline()
             if not line:
+                self._process.stdout.close()
                 raise RuntimeError(f"the server ended with code {self._process.wait()}")
         found = re.search(r":(\d+)/", line)
         assert found is not None, f"no port in {line!r}"

@@ -33,7 +33,7 @@ def lines(figure: Any) -> list[Any]:
 
 
 def test_a_line_goes_through_its_choices_from_0_to_1() -> None:
-    figure = plot_parallel(DIMENSIONS, trials(), np.array([0.0, 0.5, 1.0]), ENDS)
+    figure: Any = plot_parallel(DIMENSIONS, trials(), np.array([0.0, 0.5, 1.0]), ENDS)
     found = {to_hex(line.get_color()): line for line in lines(figure)}
     best = found[to_hex(RUST)]
     # A logarithmic axis has 1e-2 in the middle; the last axis is the standing.
@@ -56,8 +56,8 @@ def test_the_best_is_drawn_last_and_good_ones_stand_out() -> None:
 
 
 def test_axes_are_named_and_their_ends_written() -> None:
-    figure = plot_parallel(DIMENSIONS, trials(), np.array([0.0, 0.5, 1.0]), ENDS)
-    axes = figure.axes[0]
+    figure: Any = plot_parallel(DIMENSIONS, trials(), np.array([0.0, 0.5, 1.0]), ENDS)
+    axes: Any = figure.axes[0]
     assert [label.get_text() for label in axes.get_yticklabels()] == [
         *("units", "learning rate", "item dropout", "standing")
     ]
@@ -68,7 +68,7 @@ def test_axes_are_named_and_their_ends_written() -> None:
 def test_a_label_that_has_no_room_is_cut() -> None:
     names = tuple(f"a name of {n}" for n in range(6))
     long = [Choice("loss", names)]
-    figure = plot_parallel(long, [{}], np.array([0.0]), ("a" * 61, "b" * 60))
+    figure: Any = plot_parallel(long, [{}], np.array([0.0]), ("a" * 61, "b" * 60))
     texts = [text.get_text() for text in figure.axes[0].texts]
     assert texts[-2:] == ["a" * 59 + "…", "b" * 60]
     assert all(len(text) <= 10 for text in texts[:-2])
@@ -79,7 +79,7 @@ def test_bars_are_shares_and_marks_are_what_chance_makes() -> None:
         Importance("units", 0.7, 0.2, []),
         Importance("min_user_history_length_percentile", 0.1, 0.3, []),
     ]
-    axes = plot_importance(found).axes[0]
+    axes: Any = plot_importance(found).axes[0]
     assert [bar.get_width() for bar in axes.patches] == [0.7, 0.1]
     assert axes.lines[0].get_xdata().tolist() == [0.2, 0.3]
     assert [to_hex(bar.get_facecolor()) for bar in axes.patches] == [
