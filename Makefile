@@ -5,9 +5,10 @@ BIN := $(VENV)/bin
 .PHONY: quickstart reproduce test lint types format check wheel newest docs
 
 # The marker is written last, so an interrupted install is begun anew.
-$(VENV)/installed: requirements.txt
+$(VENV)/installed: requirements.txt pyproject.toml
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements.txt
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --editable .
 	touch $@
 
 quickstart: $(VENV)/installed

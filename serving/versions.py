@@ -195,6 +195,7 @@ class ServedModel:
 
     def _load_into(self, version: Version, folder: Path) -> None:
         started = time.monotonic()
+        _log.info("loading %s version %d", self.name, version.number)
         try:
             bundle = self._load(folder)
         except ApiError as error:

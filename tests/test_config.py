@@ -30,7 +30,7 @@ def test_text_is_parsed_by_the_fields_type() -> None:
 @pytest.mark.parametrize(
     ("settings", "message"),
     [
-        ({"unit": "64"}, r"no setting named 'unit' \(did you mean 'units'\?\); there are: "),
+        ({"unit": "64"}, r"no setting named 'unit' \(did you mean 'units'\?\)$"),
         ({"hiden_dimension": "43"}, r"'hiden_dimension' \(did you mean 'hidden_dimension'\?\)"),
         ({"zzz": "1"}, "no setting named 'zzz'; there are: "),
         ({"units": "many"}, "units: got 'many', expected a whole number"),

@@ -385,9 +385,8 @@ class Config:
             else:
                 known = sorted([*get_type_hints(ModelConfig), *get_type_hints(TrainingConfig)])
                 meant = did_you_mean(name, [*known, *HYPERPARAMETERS])
-                raise ConfigError(
-                    f"no setting named {name!r}{meant}; there are: {', '.join(known)}"
-                )
+                others = "" if meant else f"; there are: {', '.join(known)}"
+                raise ConfigError(f"no setting named {name!r}{meant}{others}")
         return dataclasses.replace(
             self,
             model=dataclasses.replace(self.model, **parts["model"]),

@@ -60,7 +60,7 @@ def write_page(
         lstrip_blocks=True,
     )
     environment.filters.update(
-        shown=shown, figure=lambda value: figure(value, objective), changes=changes
+        shown=shown, told=told, figure=lambda value: figure(value, objective), changes=changes
     )
     scored = [row for row in rows if row.score is not None]
     found = importances([row.settings for row in scored], standing(scored, objective))
@@ -78,6 +78,7 @@ def write_page(
         tested=None if result is None else _tested(result),
         rates=[name for key, name in _RATES.items() if result and key in result],
         importances=found,
+        unvaried=_unvaried(space, scored),
         pictures=_pictures(space, scored, objective, found),
         command=command(asked, scored[0]) if scored else "",
     )
@@ -106,6 +107,18 @@ def _plain(settings: Mapping[str, Any]) -> dict[str, Any]:
     return {n: words[v] if isinstance(v, bool) else v for n, v in plain.items()}
 
 
+def told(value: object) -> str:
+    """What was asked for, for people.
+
+    >>> told({"by": "users", "share": None}), told({}), told(True), told(20)
+    ('by users', 'nothing', 'yes', '20')
+    """
+    if isinstance(value, Mapping):
+        parts = [f"{name} {shown(one)}" for name, one in value.items() if one is not None]
+        return ", ".join(parts) or "nothing"
+    return shown(value)
+
+
 def changes(row: Row, base: Mapping[str, Any]) -> list[tuple[str, str]]:
     """A trial's settings that are not those of the first, preset one."""
     return [(n, shown(v)) for n, v in row.settings.items() if base.get(n) != v]
@@ -120,6 +133,12 @@ def figure(value: float | None, objective: ObjectiveName) -> str:
     if value is None:
         return ""
     return f"{value:,.1f}" if objective == "val_perplexity" else f"{value:.4f}"
+
+
+def _unvaried(space: Space, rows: Sequence[Row]) -> list[str]:
+    """The choices that were the same in all trials: by chance, nothing of them was tried."""
+    values = {d.name: {str(row.settings.get(d.name)) for row in rows} for d in space.dimensions}
+    return [name for name, tried in values.items() if len(tried) == 1 and tried != {"None"}]
 
 
 def _tested(result: Mapping[str, Any]) -> list[tuple[str, float, float, list[float]]]:

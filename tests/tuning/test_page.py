@@ -110,6 +110,10 @@ def test_a_preset_that_went_on_is_told_at_its_best(tmp_path: Path, space: Space)
     assert "the preset itself scored 20.5 in 7 epochs." in page
 
 
+def test_choices_that_did_not_vary_are_named(tmp_path: Path, space: Space, rows: list[Row]) -> None:
+    assert "had the same thresholds.</p>" in page_of(tmp_path / "r.html", space, rows)
+
+
 def test_a_search_without_a_finished_trial_has_a_page_too(tmp_path: Path, space: Space) -> None:
     stopped = row("0", None, status="unfinished", settings=space.defaults)
     page = page_of(tmp_path / "r.html", space, [stopped])
