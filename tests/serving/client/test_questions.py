@@ -2,14 +2,21 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+import math
+from datetime import datetime, timedelta, timezone
 from typing import Any
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
+from serving.client.answers import Ranking, Recommendation
 from serving.client.questions import (
+    Rank,
+    RankFromState,
     Recommend,
+    RecommendFromState,
     Start,
     Update,
 )
@@ -123,3 +130,79 @@ def test_a_question_that_makes_no_sense_is_refused(changed: dict[str, Any], mess
     asked: dict[str, Any] = {"history": ["a", "b"], "times": [1, 2], **changed}
     with pytest.raises(ValueError, match=message):
         Recommend(**asked).inputs()
+
+
+def test_who_is_known_by_a_state_is_asked_about_by_it() -> None:
+    found = RecommendFromState(b"s", query_time=9.9, k=2).inputs()
+    of_history = Recommend(["a"], [1], query_time=9.9, k=2).inputs()
+    shared = {key for key in of_history if key not in ("history", "times")}
+    assert found == {"state_bytes": b"s", **{key: of_history[key] for key in shared}}
+    assert found["query_time"] == 9
+    assert RankFromState(b"s", ["b"], query_time=3).inputs() == {
+        "state_bytes": b"s",
+        "query_time": 3,
+        "items": ["b"],
+    }
+
+
+def test_ranking_names_its_items_beside_the_user() -> None:
+    assert Rank(["a"], [10], ["x", "y"], gap=5, user={"age": 3}).inputs() == {
+        "history": ["a"],
+        "times": [10],
+        "query_time": 15,
+        "user_age": 3,
+        "items": ["x", "y"],
+    }
+    with pytest.raises(ValueError, match="items: got '', expected ids"):
+        Rank(["a"], [10], ["x", ""], gap=5).inputs()
+
+
+@pytest.mark.parametrize("state", ["text", 3, None])
+def test_what_is_no_state_is_refused(state: Any) -> None:
+    for asked in (
+        RecommendFromState(state, query_time=1),
+        RankFromState(state, ["a"], query_time=1),
+        Update(state, ["a"], [1]),
+    ):
+        with pytest.raises(ValueError, match="state: got"):
+            asked.inputs()
+
+
+@given(
+    seconds=st.integers(0, 4_000_000_000),
+    zone=st.integers(-12, 14),
+    part=st.integers(0, 999_999),
+)
+def test_a_time_is_the_same_in_every_zone_and_whole_seconds(
+    seconds: int, zone: int, part: int
+) -> None:
+    when = datetime.fromtimestamp(seconds, timezone(timedelta(hours=zone)))
+    found = Update(b"s", ["a", "b"], [when + timedelta(microseconds=part), seconds]).inputs()
+    assert found["times"] == [seconds, seconds]
+
+
+def test_an_answer_ends_where_the_row_is_filled_up() -> None:
+    row = {
+        "items": ["a", "b", ""],
+        "log_probabilities": [-1.0, -2.0, -math.inf],
+        "cold": [False, True, False],
+    }
+    asked = Recommend([], [], query_time=0)
+    assert asked.answer(row) == Recommendation(("a", "b"), (-1.0, -2.0), (False, True))
+    promoted = asked.answer({**row, "promoted": [True, False, False]})
+    assert promoted.promoted == (True, False)
+    nothing = {"items": ["", ""], "log_probabilities": [-math.inf] * 2, "cold": [False] * 2}
+    assert asked.answer(nothing) == Recommendation((), (), ())
+
+
+def test_a_ranking_has_the_items_that_were_given_and_feedback_where_there_is_some() -> None:
+    asked = Rank([], [], ["x", "y"], query_time=0)
+    row = {"log_probabilities": [-1.0, -math.inf, -9.0]}  # as wide as another row's
+    assert asked.answer(row) == Ranking(("x", "y"), (-1.0, -math.inf), None)
+    rated = RankFromState(b"s", ["x"], query_time=0).answer({**row, "feedback": [3.5, 1.0, 1.0]})
+    assert rated == Ranking(("x",), (-1.0,), (3.5,))
+
+
+def test_a_state_comes_back_as_bytes() -> None:
+    for asked in (Start(), Update(b"s", ["a"], [1])):
+        assert asked.answer({"state_bytes": b"\x00\xff"}) == b"\x00\xff"
