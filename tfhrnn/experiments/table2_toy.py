@@ -119,15 +119,29 @@ class Size(NamedTuple):
 
 
 QUICK: Final = Size(test=1000)
+# Enough to come near the bounds, if not as near as may be.
+QUICK_EPOCHS: Final[dict[Known, int]] = {
+    "none": 0,
+    "item": 5,
+    "user": 12,
+    "sequence": 15,
+    "all": 14,
+}
 LARGE: Final = Size(train=7900)
 
 
-def configs(*, more: bool = False) -> dict[Known, Config]:
-    """What a row may know to its configuration; `more`, those for more training sequences."""
+def configs(*, more: bool = False, quick: bool = False) -> dict[Known, Config]:
+    """What a row may know to its configuration.
+
+    Args:
+      more: those for more training sequences.
+      quick: for `QUICK_EPOCHS`.
+    """
     found: dict[Known, Config] = {}
     for known, chosen in (MORE if more else ROWS).items():
-        own = {**_PLAIN, **chosen}
-        found[known] = preset("hrnn", {**own, "patience": max(1, int(str(own["epochs"])))})
+        epochs = QUICK_EPOCHS[known] if quick else int(str(chosen["epochs"]))
+        own = {**_PLAIN, **chosen, "epochs": epochs}
+        found[known] = preset("hrnn", {**own, "patience": max(1, epochs)})
     return found
 
 
@@ -172,7 +186,9 @@ def best_answers(known: Known, log: EventLog, users: npt.NDArray[np.integer]) ->
     return np.concatenate(found)
 
 
-def rows_of(bets: Bets, size: Size, out: Path, *, more: bool = False) -> list[Row]:
+def rows_of(
+    bets: Bets, size: Size, out: Path, *, more: bool = False, quick: bool = False
+) -> list[Row]:
     """The rows, each with the best predictor's answers.
 
     Args:
@@ -180,6 +196,7 @@ def rows_of(bets: Bets, size: Size, out: Path, *, more: bool = False) -> list[Ro
       size: which of them train, choose and are judged.
       out: folder of the event logs.
       more: the rows of `MORE` instead, whose names tell how many sequences they were given.
+      quick: trained for `QUICK_EPOCHS`.
     """
     whole = write_log(bets, out / "data", "bets")
     alone = write_log(asked_alone(bets), out / "data-alone", "bets, each asked alone")
@@ -202,7 +219,7 @@ def rows_of(bets: Bets, size: Size, out: Path, *, more: bool = False) -> list[Ro
             targets=TARGETS,
             paper=PAPER[known],
         )
-        for known, config in configs(more=more).items()
+        for known, config in configs(more=more, quick=quick).items()
     ]
 
 
@@ -223,7 +240,8 @@ def run(
       seeds: of weights and order.
       jobs: 1.
       say: is told of each result.
-      quick: a smaller test sample and no rows of more sequences, in a folder of its own.
+      quick: fewer epochs, a smaller test sample and no rows of more sequences, in a folder of its
+        own.
 
     Returns:
       `rows` and `protocol`, of the sequences as they are; the row "user" is judged on the same
@@ -236,7 +254,7 @@ def run(
         raise RunError(f"table2-toy: got {jobs} jobs, expected 1: its trainings are short")
     out, size = (out / "quick", QUICK) if quick else (out, Size())
     bets = simulate_bets(sum(size))
-    rows = rows_of(bets, size, out)
+    rows = rows_of(bets, size, out, quick=quick)
     found = run_rows(rows, out, seeds=seeds, say=say)
     found.append(counted_row(bets, size.train, size.validation))
     if not quick:
