@@ -271,3 +271,21 @@ def test_facts_without_features_build_a_plain_decoder() -> None:
     model = HRNN(ModelConfig(units=2), facts, lanes=1)
     _, bias = model.decoder.item_matrix()
     np.testing.assert_allclose(np.exp(bias), np.array([6, 2, 1]) / 9, rtol=1e-5)
+
+
+class _Branching:
+    """Of a model, what a step asks for; its loss is chosen by a tensor in Python."""
+
+    def _check_lanes(self, batch: Any) -> None:
+        pass
+
+    def compute_loss(self, inputs: Any, training: bool = False) -> Any:
+        return inputs if tf.reduce_sum(inputs) > 0 else -inputs
+
+
+@pytest.mark.parametrize("step", [HRNN.train_step, HRNN.test_step])
+def test_steps_are_traced_as_they_stand(step: Any) -> None:
+    """AutoGraph, which would make an operation of the branch, takes longer than all the rest."""
+    graph = tf.function(lambda inputs: step(_Branching(), inputs))
+    with pytest.raises(tf.errors.OperatorNotAllowedInGraphError):
+        graph(tf.ones([2]))

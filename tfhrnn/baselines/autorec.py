@@ -211,7 +211,8 @@ class AutoRec:
                 tf.TensorSpec([None, 2], tf.int64),
                 tf.TensorSpec([None], tf.float32),
                 tf.TensorSpec([], tf.int64),
-            ]
+            ],
+            autograph=False,
         )
         def update(entries: tf.Tensor, values: tf.Tensor, rows: tf.Tensor) -> None:
             with tf.GradientTape() as tape:

@@ -146,7 +146,7 @@ class HGRUPublished(tf.Module):
             self._optimizer = build_optimizer(self.config.training)
             self._optimizer.build(self.trainable_variables)
             # Slots keep their number, the length of an epoch differs between calls.
-            self._update = tf.function(self._update_once, reduce_retracing=True)
+            self._update = tf.function(self._update_once, reduce_retracing=True, autograph=False)
         self._optimizer.learning_rate.assign(learning_rate(self.config.training, epoch))
         state, nats = self.initial_state(steps.item.shape[0]), tf.zeros([])
         for step in tf.range(steps.item.shape[1]):
@@ -159,7 +159,7 @@ class HGRUPublished(tf.Module):
         users = np.asarray(users, np.int64)
         windows = self._windows(log, users, min(_JUDGED_AT_ONCE, len(users)), shuffle=False)
         steps = self._steps(windows, 0)
-        judge = tf.function(self._judge_once)
+        judge = tf.function(self._judge_once, autograph=False)
         state, found = self.initial_state(windows.lanes), []
         for step in tf.range(windows.window):
             told, state = judge(steps, step, state)

@@ -200,7 +200,8 @@ class NextItemFM:
                 tf.TensorSpec([None], tf.int64),
                 tf.TensorSpec([None, 2], tf.int64),
                 tf.TensorSpec([None], tf.float32),
-            ]
+            ],
+            autograph=False,
         )
         def update(contexts: tf.Tensor, pairs: tf.Tensor, counts: tf.Tensor) -> None:
             with tf.GradientTape() as tape:

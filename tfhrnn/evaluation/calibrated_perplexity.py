@@ -62,9 +62,8 @@ def _batches(
 ) -> Callable[[], Iterator[Judged]]:
     """What gives the users' targets with the scores of all items, a window at a time."""
     windows = judging_windows(model, log, users, config, lanes=_LANES, window=_WINDOW)
-    step = tf.function(
-        model.log_probabilities, input_signature=[windows.signature(), state_spec(model, _LANES)]
-    )
+    signature = [windows.signature(), state_spec(model, _LANES)]
+    step = tf.function(model.log_probabilities, signature, autograph=False)
 
     def judged() -> Iterator[Judged]:
         state = model.tower.initial_state(_LANES)

@@ -41,7 +41,8 @@ def judge(
     """
     lanes = min(_LANES, len(users))
     windows = judging_windows(model, log, users, config, lanes=lanes, window=config.training.bptt)
-    read = tf.function(model.judge, input_signature=[windows.signature(), state_spec(model, lanes)])
+    signature = [windows.signature(), state_spec(model, lanes)]
+    read = tf.function(model.judge, signature, autograph=False)
 
     def judged_windows() -> Iterator[npt.NDArray[np.float64]]:
         state = model.tower.initial_state(lanes)

@@ -52,7 +52,7 @@ def judge_ratings(
     windows = judging_windows(model, log, users, config, lanes=lanes, window=config.training.bptt)
 
     signature = [windows.signature(), state_spec(model, lanes)]
-    step = tf.function(partial(_predicted, model), input_signature=signature)
+    step = tf.function(partial(_predicted, model), signature, autograph=False)
 
     def judged_windows() -> Iterator[npt.NDArray[np.float64]]:
         state = model.tower.initial_state(lanes)

@@ -45,7 +45,9 @@ def best_items(
     k = min(k, log.num_items)
     windows = judging_windows(model, log, users, config, lanes=_LANES, window=_WINDOW)
 
-    @tf.function(input_signature=[windows.signature(), state_spec(model, _LANES)])
+    signature = [windows.signature(), state_spec(model, _LANES)]
+
+    @tf.function(input_signature=signature, autograph=False)
     def best(batch: Batch, state: tuple[tf.Tensor, ...]) -> tuple[tf.Tensor, ...]:
         scores, state = model.log_probabilities(batch, state)
         return *tf.math.top_k(scores, k), state

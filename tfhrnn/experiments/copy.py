@@ -140,7 +140,7 @@ def train_and_judge(training: Training) -> Record:
     optimizer = tf.keras.optimizers.Adam(training.learning_rate, clipnorm=1.0)
     entropy = tf.keras.losses.SparseCategoricalCrossentropy(from_logits=True)
 
-    @tf.function(reduce_retracing=True)
+    @tf.function(reduce_retracing=True, autograph=False)
     def update(drawn: Sample) -> tf.Tensor:
         with tf.GradientTape() as tape:
             scores = model(drawn, training=True)
@@ -148,7 +148,7 @@ def train_and_judge(training: Training) -> Record:
         optimizer.minimize(loss, model.trainable_variables, tape=tape)
         return _share_right(scores, drawn)
 
-    @tf.function
+    @tf.function(autograph=False)
     def judge(drawn: Sample) -> tf.Tensor:
         return _share_right(model(drawn), drawn)
 

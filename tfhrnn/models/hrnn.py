@@ -414,6 +414,8 @@ class HRNN(SavedAsSavedModel, tfrs.models.Model):
         feedback, weight = inputs.target_feedback, inputs.weight
         return self.rating_task(hidden, vectors, feedback, weight, training)
 
+    # Nothing here branches or loops by tensors in Python, and AutoGraph takes seconds to find that.
+    @tf.autograph.experimental.do_not_convert
     def train_step(self, data: Any) -> dict[str, tf.Tensor]:
         """One update on one window."""
         self._check_lanes(data)
@@ -424,6 +426,7 @@ class HRNN(SavedAsSavedModel, tfrs.models.Model):
         self.optimizer.minimize(loss, self.trainable_variables, tape=tape)
         return {metric.name: metric.result() for metric in self.metrics}
 
+    @tf.autograph.experimental.do_not_convert
     def test_step(self, data: Any) -> dict[str, tf.Tensor]:
         """One window of validation; the result is the mean over all of them, not the last one's."""
         self._check_lanes(data)
