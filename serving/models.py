@@ -182,5 +182,5 @@ def following(
 
 
 def _trouble(model: ServedModel) -> str:
-    errors = [f"version {s.number}: {s.error}" for s in model.statuses() if s.error]
-    return ", ".join(errors) or "no version was found"
+    told = [f"version {s.number}: {s.error or s.state.value}" for s in model.statuses()]
+    return ", ".join(told) or "no version was found"

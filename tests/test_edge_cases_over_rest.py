@@ -35,7 +35,7 @@ class Served(NamedTuple):
 def served(trained: HRNNRecommender, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
     base: Path = tmp_path_factory.mktemp("served") / "tiny"
     trained.export(base)
-    with serving.running("tiny", base) as url:
+    with serving.running("tiny", base, timeout_seconds=600) as url:
         yield Served(trained.predictor, f"{url}/v1/models/tiny")
 
 

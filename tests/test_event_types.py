@@ -150,7 +150,7 @@ def test_served_over_http_is_evaluated_in_process(
     card = json.loads((folder / "assets.extra" / "model_card.json").read_text())
     assert card["data"]["event_types"] == ["buy", "view, é"]
     assert card["inputs"]["recommend"]["event_types"] == "string (None, None)"
-    with serving.running("typed", tmp_path / "typed") as url:
+    with serving.running("typed", tmp_path / "typed", timeout_seconds=600) as url:
         found = served_perplexity(
             url, "typed", typed.model, typed.predictor, typed_log, users, typed.run
         )

@@ -40,7 +40,10 @@ def client(
     trained.export(base, filters=FILTERS, promotions=PROMOTIONS)
     card = json.loads((base / "1" / "assets.extra" / "model_card.json").read_text())
     assert card["rules"] == {"filters": FILTERS, "promotions": PROMOTIONS}
-    with serving.running("tiny", base) as url, serving.Client(url, "tiny") as asked:
+    with (
+        serving.running("tiny", base, timeout_seconds=600) as url,
+        serving.Client(url, "tiny", timeout_seconds=60) as asked,
+    ):
         yield asked
 
 

@@ -25,7 +25,7 @@ def test_the_served_perplexity_is_the_evaluated_one(
     assert trained.run is not None and trained.model is not None
     users = trained.run.users(tiny_log, Part.TEST)
     trained.export(tmp_path / "tiny")
-    with serving.running("tiny", tmp_path / "tiny") as url:
+    with serving.running("tiny", tmp_path / "tiny", timeout_seconds=600) as url:
         found = served_perplexity(
             url, "tiny", trained.model, trained.predictor, tiny_log, users, trained.run
         )

@@ -60,6 +60,22 @@ def test_one_model_without_versions_holds_up_all(
     assert f"model b under {tmp_path / 'nothing'}: no version was found" in models.why_unavailable()
 
 
+def test_a_model_that_is_still_being_loaded_is_said_to_be(
+    config: Callable[[str], ModelConfig],
+) -> None:
+    goes_on = threading.Event()
+
+    def slow(folder: Path) -> FakeBundle:
+        assert goes_on.wait(20)
+        return FakeBundle(folder)
+
+    models = Models([config("a")], poll_seconds=0.02, load=slow)
+    with models.watched():
+        _await(lambda: models.why_unavailable().endswith("version 1: LOADING"))
+        goes_on.set()
+        assert models.await_available(20)
+
+
 def test_unknown_models_are_refused_as_what_they_were_asked_for() -> None:
     models = _models()
     assert models.get("x") is None

@@ -45,7 +45,10 @@ class Served(NamedTuple):
 def served(trained: HRNNRecommender, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
     base: Path = tmp_path_factory.mktemp("served") / "tiny"
     trained.export(base)
-    with serving.running("tiny", base) as url, serving.Client(url, "tiny", **PATIENT) as client:
+    with (
+        serving.running("tiny", base, timeout_seconds=600) as url,
+        serving.Client(url, "tiny", **PATIENT) as client,
+    ):
         yield Served(trained.predictor, client, url)
 
 
