@@ -15,6 +15,7 @@ from hypothesis import settings
 
 import tfhrnn  # noqa: F401  (picks Keras 2 before anything touches tf.keras)
 from tfhrnn.data.event_log import EventLog, write_event_log
+from tfhrnn.progress import Progress
 from tfhrnn.recommender import HRNNRecommender
 
 # How long a case takes says something of the machine, nothing of the code.
@@ -59,6 +60,12 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Puts the modules that take long in front; all others keep their order."""
     place = {name: at for at, name in enumerate(LONG)}
     items.sort(key=lambda item: place.get(item.nodeid.partition("::")[0], len(LONG)))
+
+
+@pytest.fixture(autouse=True)
+def unhurried_steps(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No line of a step that takes long: that too says something of the machine."""
+    monkeypatch.setattr(Progress, "_watch", lambda self: None)
 
 
 @pytest.fixture(scope="session")

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import logging
+import threading
 from io import StringIO
 
 import pytest
 from rich.console import Console
 
 from tfhrnn.progress import LOGGER, Progress, duration, step, told, under_way
+
+
+WATCH = Progress._watch  # which other tests go without
 
 
 class Clock:
@@ -54,6 +58,16 @@ def test_a_plain_line_comes_only_where_it_would_be_silent_for_long() -> None:
         "building the [model] (1 min 12 s)",
         "judging, 30 of 1,200 (10 s)",
     ]
+
+
+def test_silence_is_looked_for_as_long_as_the_block(monkeypatch: pytest.MonkeyPatch) -> None:
+    looked = threading.Event()
+    monkeypatch.setattr(Progress, "_watch", WATCH)
+    monkeypatch.setattr(Progress, "line_if_silent", lambda self: looked.set())
+    progress = shown_by(terminal=False)[0]
+    with progress:
+        assert looked.wait(60)
+    assert progress._ended.is_set()
 
 
 def test_lines_stay_and_put_off_the_next_one() -> None:
