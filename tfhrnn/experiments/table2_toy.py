@@ -123,9 +123,9 @@ QUICK: Final = Size(test=1000)
 QUICK_EPOCHS: Final[dict[Known, int]] = {
     "none": 0,
     "item": 5,
-    "user": 12,
+    "user": 20,
     "sequence": 15,
-    "all": 14,
+    "all": 16,
 }
 LARGE: Final = Size(train=7900)
 
