@@ -11,7 +11,6 @@ from rich.console import Console
 
 from tfhrnn.progress import LOGGER, Progress, duration, step, told, under_way
 
-
 WATCH = Progress._watch  # which other tests go without
 
 

@@ -192,3 +192,19 @@ def test_one_step_alone_has_no_negatives() -> None:
 def test_no_items_are_an_error() -> None:
     with pytest.raises(ConfigError, match=r"item_counts: got shape \(0,\)"):
         InBatch(np.ones(0, int))
+
+
+@pytest.mark.parametrize("autograph", [True, False])
+def test_a_traced_step_has_the_same_loss_and_gradients(autograph: bool) -> None:
+    given = world([0, 3, 5, 0, 1], items=6)
+    loss = InBatch(np.full(6, 7))
+
+    def gradients() -> Any:
+        with tf.GradientTape() as tape:
+            tape.watch([given["hidden"], given["weights"]])
+            total, _ = loss(**given)
+        return [total, *tape.gradient(total, [given["hidden"], given["weights"]])]
+
+    traced = tf.function(gradients, autograph=autograph)()
+    for one, other in zip(gradients(), traced, strict=True):
+        np.testing.assert_allclose(tf.convert_to_tensor(one), tf.convert_to_tensor(other), 1e-5)

@@ -86,7 +86,8 @@ class InBatch(tf.Module):
             first = own.share[:, 0] * tf.linalg.diag_part(scores)
             return normalizer - first - tf.reduce_sum(own.share[:, 1:] * more, axis=1)
 
-        losses = _retrieval(nats)(
+        # The task takes the `len` of a tensor, which AutoGraph alone can; steps are traced without.
+        losses = tf.function(_retrieval(nats))(
             scorer.tokens,
             scorer.rows(candidates)[0],
             score_mask=itself | (live & ~accidental_hits(own, candidates)),
