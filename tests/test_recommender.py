@@ -16,6 +16,7 @@ import tensorflow as tf
 
 from tfhrnn.config import preset
 from tfhrnn.data.event_log import EventLog, write_event_log
+from tfhrnn.data.event_rules import EventRules
 from tfhrnn.data.facts import item_counts
 from tfhrnn.data.split import Part, split_users
 from tfhrnn.errors import ConfigError, DataError, RunError
@@ -129,6 +130,28 @@ def test_a_failed_save_leaves_nothing(
     with pytest.raises(RunError, match="saved: could not be written: No space left on device"):
         from_frame.save(tmp_path / "saved")
     assert list(tmp_path.iterdir()) == []
+
+
+def test_rules_by_type_of_event_reach_the_log_and_are_of_tables_alone(
+    tiny_tables: dict[str, pl.DataFrame], tmp_path: Path
+) -> None:
+    rules = EventRules(("buy", "view"), {"view": 0.25}, {"buy": 3.0})
+    number = pl.int_range(pl.len()) % 3
+    typed = tiny_tables["interactions"].with_columns(
+        event_type=pl.when(number == 0)
+        .then(pl.lit("buy"))
+        .when(number == 1)
+        .then(pl.lit("view"))
+        .otherwise(pl.lit("scroll"))
+    )
+    model = small(user_features=False).fit(typed, rules=rules, run=tmp_path / "run", verbose=0)
+    prepared = write_event_log(typed, tmp_path / "log", rules=rules)
+    assert model.log is not None and model.log.fingerprint == prepared.fingerprint
+    assert model.log.rules.to_json() == rules.to_json()
+    assert set(model.log.weight.tolist()) == {0.25, 1.0}
+    with pytest.raises(ConfigError, match="rules: got some for an event log"):
+        small().fit(prepared, rules=rules, run=tmp_path / "other", verbose=0)
+    assert not (tmp_path / "other").exists()
 
 
 def test_the_perplexity_can_be_recomputed_from_the_run_and_the_table(

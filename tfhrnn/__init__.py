@@ -22,6 +22,7 @@ _PUBLIC = {
     "TfhrnnError": "errors",
     "DataError": "errors",
     "EventLog": "data.event_log",
+    "EventRules": "data.event_rules",
     "HRNN": "models.hrnn",
     "HRNNRecommender": "recommender",
     "Predictor": "predictor",

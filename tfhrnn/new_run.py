@@ -12,6 +12,7 @@ import numpy.typing as npt
 from tfhrnn.config import Config
 from tfhrnn.data.division import Division
 from tfhrnn.data.event_log import EventLog, write_event_log
+from tfhrnn.data.event_rules import EventRules
 from tfhrnn.data.facts import training_facts
 from tfhrnn.data.feature_choice import features_of
 from tfhrnn.data.sources import TableSource, table_name
@@ -89,6 +90,7 @@ def write_tables(
     item_features: Sequence[str] | None,
     user_features: Sequence[str] | None,
     columns: Mapping[str, str] | None,
+    rules: EventRules | None = None,
 ) -> EventLog:
     """Writes tables as an event log; features that are None are chosen by their content."""
     return write_event_log(
@@ -100,6 +102,7 @@ def write_tables(
         user_features=features_of(users, "user_id", user_features, columns),
         columns=columns,
         name=table_name(interactions),
+        rules=rules,
     )
 
 

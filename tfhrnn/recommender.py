@@ -15,12 +15,13 @@ import tensorflow as tf
 from tfhrnn.answer_rules import AnswerRules
 from tfhrnn.config import Config, RetrievalName, SplitName, preset
 from tfhrnn.data.event_log import EventLog
+from tfhrnn.data.event_rules import EventRules
 from tfhrnn.data.files import whole_folder
 from tfhrnn.data.sources import TableSource
 from tfhrnn.data.split_rule import SplitRule
 from tfhrnn.data.suited import stated_settings, suited_config
 from tfhrnn.devices import Devices
-from tfhrnn.errors import RunError, TfhrnnError
+from tfhrnn.errors import ConfigError, RunError, TfhrnnError
 from tfhrnn.evaluation.result import evaluate_run
 from tfhrnn.export import SAVED_MODEL_FILES, export, write_saved_model
 from tfhrnn.model_card import model_card
@@ -60,6 +61,7 @@ class HRNNRecommender(TrainedModel):
         item_features: Sequence[str] | None = None,
         user_features: Sequence[str] | None = None,
         columns: Mapping[str, str] | None = None,
+        rules: EventRules | None = None,
         run: str | Path | None = None,
         resume: bool = False,
         split: SplitName | SplitRule | None = None,
@@ -79,6 +81,8 @@ class HRNNRecommender(TrainedModel):
           item_features: as "genres:multi-hot"; left out, columns are chosen by their content.
           user_features: likewise for the user table.
           columns: role to column name where names are not known ones, such as {"user_id": "who"}.
+          rules: which rows of a table become events, and what they count, by type of event; all of
+            them if left out.
           run: folder of the run; a temporary one if left out, gone with this object. The event log
             of tables stands beside it, as `<run>-data`; one left by an earlier fit is replaced.
           resume: go on with the run that stands in `run`, with the settings that it began with.
@@ -94,11 +98,15 @@ class HRNNRecommender(TrainedModel):
 
         Raises:
           ConfigError: a setting that was stated and that the data have nothing for, a split that
-            can't be, or on `resume` another one than the run's.
+            can't be, on `resume` another one than the run's, or rules for an event log.
           DataError: a table that cannot be read, or a split that leaves nothing to train on.
           RunError: `run` holds something already, or on `resume` another run or other data; or
             disk or memory ran out in training.
         """
+        if rules and isinstance(interactions, EventLog):
+            raise ConfigError(
+                "rules: got some for an event log, which was written by its own; expected a table"
+            )
         rule = SplitRule(split) if isinstance(split, str) else split
         path = self._temporary_folder() / "run" if run is None else Path(run)
         if devices is not None:
@@ -110,7 +118,11 @@ class HRNNRecommender(TrainedModel):
             log = interactions
         else:
             tables: dict[str, Any] = {"items": items, "users": users, "columns": columns}
-            tables |= {"item_features": item_features, "user_features": user_features}
+            tables |= {
+                "rules": rules,
+                "item_features": item_features,
+                "user_features": user_features,
+            }
             log = log_of(path, resumed, partial(write_tables, interactions, **tables))
         if resumed is not None:
             resumed.require_same_data(log)
