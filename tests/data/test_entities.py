@@ -37,6 +37,34 @@ def test_users_without_events_stay_out() -> None:
     assert features is not None and features.specs[0].mean == 2.0  # a's 1 doesn't count
 
 
+@pytest.mark.parametrize(
+    ("columns", "notes"),
+    [
+        (
+            {"session_id": "s"},
+            [
+                "2 sessions without a user have no features of users",
+                "1 users with events are missing from frame: no features",
+            ],
+        ),
+        ({}, ["3 users with events are missing from frame: no features"]),  # ids as any other
+    ],
+)
+def test_sessions_without_a_user_do_not_count_as_missing_users(
+    columns: dict[str, str], notes: list[str]
+) -> None:
+    report = ReadReport("t", columns=columns)
+    table = read_table(pl.DataFrame({"user_id": ["a"], "x": [1]}), "user_id", ["x:numeric"])
+    frame, features = join_users(["a", "b", "session:1", "session:2"], table, report)
+    assert report.notes == notes and frame.height == 4
+    again = ReadReport("t", columns=columns)
+    extend_entities(frame.head(1), features, frame["user_id"].to_list(), None, again)
+    assert again.notes == [
+        note.replace("users with events are missing from frame", "new users have no row in a table")
+        for note in notes
+    ]
+
+
 def test_values_that_are_cut_are_told() -> None:
     report = ReadReport("t")
     users = [str(n) for n in range(257)]

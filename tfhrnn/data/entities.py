@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import polars as pl
 
+from tfhrnn.data.anonymous import PREFIX
 from tfhrnn.data.features import FeatureSet, natural_order
 from tfhrnn.data.tables import ReadReport, Table
 
@@ -47,12 +48,15 @@ def join_users(
     if table is None:
         return pl.DataFrame({"user_id": with_events}, schema={"user_id": pl.String}), None
     known = set(table.frame["user_id"])
-    bare = len(set(with_events) - known)
-    idle = len(known) - (len(with_events) - bare)
+    bare = set(with_events) - known
+    idle = len(known) - (len(with_events) - len(bare))
     if idle:
         report.notes.append(f"{idle} users of {table.label} have no event and are left out")
+    bare = _without_sessions(bare, report)
     if bare:
-        report.notes.append(f"{bare} users with events are missing from {table.label}: no features")
+        report.notes.append(
+            f"{len(bare)} users with events are missing from {table.label}: no features"
+        )
     return _joined("user_id", with_events, table, report)
 
 
@@ -78,9 +82,9 @@ def extend_entities(
     role = known.columns[0]
     given = known.select(role).clear() if table is None else table.frame
     bare = set(with_events).difference(known[role], given[role])
-    if bare and features is not None:
-        kind = role.removesuffix("_id")
-        report.notes.append(f"{len(bare)} new {kind}s have no row in a table: no features")
+    kind = role.removesuffix("_id")
+    if features is not None and (told := _without_sessions(bare, report)):
+        report.notes.append(f"{len(told)} new {kind}s have no row in a table: no features")
     rowless = pl.DataFrame({role: sorted(bare)}, schema={role: pl.String})
     given = pl.concat([given, rowless], how="diagonal")
     specs = {spec.name: spec for spec in (features.specs if features else ())}
@@ -101,6 +105,16 @@ def extend_entities(
         columns.append(pl.concat([old.filter(stays), new]).alias(name))
     frame = pl.DataFrame(columns)
     return frame[natural_order(frame[role].to_list())]
+
+
+def _without_sessions(bare: set[str], report: ReadReport) -> set[str]:
+    """Ids without a row less those of sessions, which no user table can have; these are noted."""
+    if "session_id" not in report.columns:
+        return bare
+    sessions = {user for user in bare if user.startswith(PREFIX)}
+    if sessions:
+        report.notes.append(f"{len(sessions)} sessions without a user have no features of users")
+    return bare - sessions
 
 
 def _alike(known: pl.Series, new: pl.Series, separator: str) -> tuple[pl.Series, pl.Series]:
