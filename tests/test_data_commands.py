@@ -71,8 +71,8 @@ def test_rules_by_type_of_event(tmp_path: Path) -> None:
     assert items_of(log) == ["x", "y", "z", "z"]  # of b's, one is below 0.7 and one has no value
     np.testing.assert_array_equal(log.weight, [1, 5, 0, 5])
     assert log.report.dropped == {
-        "unknown feedback where a threshold asks for some": 1,
-        "feedback below the threshold": 1,
+        "unknown feedback where the threshold of watch asks for some": 1,
+        "feedback below the threshold of watch": 1,
     }
     assert log.rules.weights == {"buy": 5.0, "view": 0.0}
 

@@ -241,5 +241,5 @@ def test_rules_of_events_stay(tmp_path: Path) -> None:
     assert grown.rules == log.rules and grown.rules.remembered
     assert grown.report.dropped == {
         "event type not asked for": 1,
-        "feedback below the threshold": 1,
+        "feedback below the threshold of view": 1,
     }

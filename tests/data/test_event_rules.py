@@ -10,7 +10,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tfhrnn.data.event_rules import ANY, BELOW, OTHER_TYPE, UNKNOWN, EventRules
+from tfhrnn.data.event_rules import (
+    ANY,
+    BELOW,
+    OTHER_TYPE,
+    UNKNOWN,
+    EventRules,
+    below_reason,
+    unknown_reason,
+)
 from tfhrnn.errors import ConfigError, DataError
 
 NAN = math.nan
@@ -59,15 +67,19 @@ def test_a_threshold_is_reached_by_what_equals_it_and_not_by_unknown_feedback() 
     # 0.7 as float32 is less than 0.7 as float64, and reaches it all the same.
     assert rows(EventRules(thresholds={"rate": 0.7})) == (
         [0, 1, 2, 3, 4],
-        {UNKNOWN: 0, BELOW: 1},
+        {unknown_reason("rate"): 0, below_reason("rate"): 1},
     )
-    assert rows(EventRules(thresholds={"buy": 0.1})) == ([0, 2, 3, 4, 5], {UNKNOWN: 1, BELOW: 0})
+    assert rows(EventRules(thresholds={"buy": 0.1})) == (
+        [0, 2, 3, 4, 5],
+        {unknown_reason("buy"): 1, below_reason("buy"): 0},
+    )
+    assert unknown_reason("buy") == "unknown feedback where the threshold of buy asks for some"
 
 
 def test_the_threshold_of_any_type_is_of_those_without_their_own_and_of_unknown_ones() -> None:
     assert rows(EventRules(thresholds={ANY: 0.9, "rate": 0.0})) == (
         [0, 3, 4, 5],
-        {UNKNOWN: 1, BELOW: 1},
+        {UNKNOWN: 1, BELOW: 1, unknown_reason("rate"): 0, below_reason("rate"): 0},
     )
 
 

@@ -11,7 +11,9 @@ import polars as pl
 import pytest
 from rich.console import Console
 
+from tfhrnn.data.diagnosis import diagnose
 from tfhrnn.data.event_log import EventLog, write_event_log
+from tfhrnn.data.event_rules import EventRules
 from tfhrnn.data.summary import print_summary, repeat_share, summarize
 
 
@@ -113,3 +115,39 @@ def test_event_types_are_counted_and_shown(tmp_path: Path) -> None:
     assert "unknown: 1, [buy]: 1, view: 2" in text and text.count("[buy]") == 2
     bare = summarize(write_event_log(frame.drop("event_type"), tmp_path / "bare"))
     assert bare["event_types"] == {} and "event type " not in shown(bare)
+
+
+def test_rules_and_impressions_are_told_with_what_they_left_out(tmp_path: Path) -> None:
+    frame = pl.DataFrame(
+        {
+            "user": ["a", "a", "a", "a", "b", "b"],
+            "item": ["x", "y", "x", "y", "x", "y"],
+            "time": [1, 2, 3, 4, 5, 6],
+            "event_type": ["view", "buy", "buy", "buy", "view", "buy"],
+            "feedback": [None, 9.5, None, 12.0, 0.5, 10.0],
+            "impressions": ["x|y|none", None, None, "x|y", "x", "odd|y"],
+        }
+    )
+    rules = EventRules((), {"view": 0.0, "buy": 2.0}, {"buy": 10.0, "view": -1.0})
+    log = write_event_log(frame, tmp_path / "log", rules=rules)
+    summary = summarize(log)
+    assert summary["event_weights"] == {"view": 0.0, "buy": 2.0} and summary["weightless"] == 1
+    assert summary["event_thresholds"] == {
+        "buy": {"least": 10.0, "below": 1, "unknown": 1},
+        "view": {"least": -1.0, "below": 0, "unknown": 1},
+    }
+    # of the three events that stay, only a's purchase was chosen from several known items
+    assert summary["impressions"] == {"events": 1, "shown": 1, "most": 1, "unknown_ids": 1}
+    text = " ".join(shown(summary).replace("│", " ").split())
+    assert "view: 0, buy: 2, 1 events of weight 0 are history alone" in text
+    assert "buy: 10 or more (1 rows below, 1 unknown), view: -1 or more (0 rows below" in text
+    assert "1 events have some, 1 at most; 1 items shown beside the chosen ones, 1 shown" in text
+    found = diagnose(log)
+    assert found["event_types"] == {"buy": 2, "view": 1} and found["with_impressions"] == 1
+
+
+def test_without_rules_and_impressions_there_is_no_line_of_them(log: EventLog) -> None:
+    summary = summarize(log)
+    assert summary["impressions"] is None and summary["event_thresholds"] == {}
+    text = shown(summary)
+    assert "event weights" not in text and "impressions" not in text

@@ -12,6 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from tfhrnn.data.catalogue import FIRST_ITEM
+from tfhrnn.data.log_parts import event_type_counts, events_with_impressions
 from tfhrnn.data.popularity_drift import popularity_drift
 from tfhrnn.data.sessions import gap_quantiles, gaps, level_shares, propose_thresholds
 from tfhrnn.data.summary import repeat_share, show_time
@@ -38,7 +39,9 @@ def diagnose(log: EventLog) -> dict[str, Any]:
       each level. `sessions`: cut where a gap reaches `break_seconds`; how many, `mean` and `median`
       length, `single` the share with one event, and `power_law` of their lengths. `repeats`: shares
       of events whose item the user had `before`, and had `last`. `items` and `users`: how many, and
-      the `power_law` of their events. `popularity`: see `popularity_drift`. The rest are counts.
+      the `power_law` of their events. `event_types`: type ("": unknown) → events.
+      `with_impressions`: events that have some. `popularity`: see `popularity_drift`. The rest are
+      counts.
     """
     gap = gaps(log)
     item = np.asarray(log.item, np.int64) - FIRST_ITEM
@@ -59,7 +62,8 @@ def diagnose(log: EventLog) -> dict[str, Any]:
         "first_event": show_time(int(log.time.min())),
         "last_event": show_time(int(log.time.max())),
         "known_feedback": float(known.mean()),
-        "event_types": list(log.event_types),
+        "event_types": event_type_counts(log),
+        "with_impressions": events_with_impressions(log),
         "gaps": {
             "gaps": len(gap),
             "quantiles": {str(q): value for q, value in gap_quantiles(gap, _QUANTILES).items()},

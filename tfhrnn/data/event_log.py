@@ -397,6 +397,7 @@ def _save_impressions(
     index = {item: at for at, item in enumerate(item_frame["item_id"], FIRST_ITEM)}
     shown = np.array([index.get(item, -1) for item in events.shown_ids], np.int32)
     written = write_impressions(folder, events, np.load(folder / "item.npy", mmap_mode="r"), shown)
+    report.unknown_shown = written.unknown
     if written.unknown:
         report.notes.append(
             f"{written.unknown} ids among the impressions have neither an event nor a row in the "

@@ -24,6 +24,16 @@ BELOW: Final = "feedback below the threshold"
 UNKNOWN: Final = "unknown feedback where a threshold asks for some"
 
 
+def below_reason(kind: str) -> str:
+    """What rows are left out for that are below the threshold of a type, or of `ANY`."""
+    return f"{BELOW} of {kind}" if kind else BELOW
+
+
+def unknown_reason(kind: str) -> str:
+    """What rows are left out for that have no feedback to reach the threshold of a type."""
+    return f"unknown feedback where the threshold of {kind} asks for some" if kind else UNKNOWN
+
+
 @dataclass(frozen=True)
 class EventRules:
     """Rules that a table's rows are read by; none by default.
@@ -142,7 +152,10 @@ class EventRules:
             feedback = events["feedback"]
             unknown = feedback.is_nan() & least.is_not_null()
             below = (feedback < least).fill_null(False) & ~unknown
-            left_out |= {UNKNOWN: int(unknown.sum()), BELOW: int(below.sum())}
+            for name in self.thresholds:
+                ruled = kind == name if name != ANY else ~kind.is_in(list(own))
+                left_out[unknown_reason(name)] = int((unknown & ruled).sum())
+                left_out[below_reason(name)] = int((below & ruled).sum())
             events = events.filter(~(unknown | below))
         if self.weights:
             factor = events["event_type"].replace_strict(

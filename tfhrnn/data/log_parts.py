@@ -112,6 +112,32 @@ def feedback_moments(log: EventLog) -> tuple[float, float] | None:
     return mean, float(np.sqrt(squares / count))
 
 
+def events_with_impressions(log: EventLog) -> int:
+    """How many events have impressions beside the chosen item."""
+    if not log.most_shown:
+        return 0
+    starts = (np.asarray(log.shown_offsets[part]) for part in slices(log.num_events))
+    ends = (
+        np.asarray(log.shown_offsets[part.start + 1 : part.stop + 1])
+        for part in slices(log.num_events)
+    )
+    return sum(int((end > start).sum()) for start, end in zip(starts, ends, strict=True))
+
+
+def events_of_no_weight(log: EventLog) -> int:
+    """How many events are history alone."""
+    return sum(int((log.weight[part] == 0).sum()) for part in slices(log.num_events))
+
+
+def event_type_counts(log: EventLog) -> dict[str, int]:
+    """Type → events ("": unknown), in natural order; empty without types."""
+    if not log.event_types:
+        return {}
+    counts = counts_of(log.event_type, len(log.event_types) + 1)
+    named = zip(("", *log.event_types), counts.tolist(), strict=True)
+    return {name: count for name, count in named if count}
+
+
 def counts_of(values: NDArray[np.integer], size: int) -> NDArray[np.int64]:
     """How often each of 0 to `size` − 1 stands in an array, int64 `[size]`."""
     counts = np.zeros(size, np.int64)

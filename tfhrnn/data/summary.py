@@ -14,8 +14,12 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from tfhrnn.data.catalogue import FIRST_ITEM
+from tfhrnn.data.event_rules import below_reason, unknown_reason
 from tfhrnn.data.log_parts import (
     counts_of,
+    event_type_counts,
+    events_of_no_weight,
+    events_with_impressions,
     exact_quantiles,
     feedback_moments,
     gap_parts,
@@ -45,7 +49,11 @@ def summarize(log: EventLog, *, events: int = 8) -> dict[str, Any]:
       whose item the user had before; `tied_gaps`, the share of gaps of 0 seconds; `gap_quantiles`
       in seconds; `level_shares` under the log's thresholds; `events_per_user` quantiles; `feedback`
       mean and std, None without; `event_types`, type → events ("": unknown), empty without types;
-      and `user`, the one with the median number of events.
+      `event_weights`, type → what its events count, and `weightless`, the events that are history
+      alone; `event_thresholds`, type ("": every other) → the `least` feedback and the rows left
+      out, `below` it or of `unknown` feedback; `impressions`: the events that have some, how many
+      are `shown` beside the chosen items, the `most` of one event, and the `unknown_ids` that are
+      no item, None without; and `user`, the one with the median number of events.
     """
     parts = partial(gap_parts, log)
     levels = level_counts(parts, log.thresholds)
@@ -79,17 +87,38 @@ def summarize(log: EventLog, *, events: int = 8) -> dict[str, Any]:
             str(q): float(np.quantile(counts, q)) for q in (0.0, 0.25, 0.5, 0.75, 1.0)
         },
         "feedback": None if moments is None else {"mean": moments[0], "std": moments[1]},
-        "event_types": _event_types(log),
+        "event_types": event_type_counts(log),
+        "event_weights": dict(log.rules.weights),
+        "weightless": events_of_no_weight(log),
+        "event_thresholds": _thresholds(log),
+        "impressions": _impressions(log),
         "user": _decode(log, int(np.argsort(counts, kind="stable")[len(counts) // 2]), events),
     }
 
 
-def _event_types(log: EventLog) -> dict[str, int]:
-    if not log.event_types:
-        return {}
-    counts = counts_of(log.event_type, len(log.event_types) + 1)
-    named = zip(("", *log.event_types), counts.tolist(), strict=True)
-    return {name: count for name, count in named if count}
+def _thresholds(log: EventLog) -> dict[str, dict[str, float]]:
+    """Each threshold of feedback, and how many rows of the table it left out."""
+    dropped = log.report.dropped
+    return {
+        kind: {
+            "least": least,
+            "below": dropped.get(below_reason(kind), 0),
+            "unknown": dropped.get(unknown_reason(kind), 0),
+        }
+        for kind, least in log.rules.thresholds.items()
+    }
+
+
+def _impressions(log: EventLog) -> dict[str, int] | None:
+    """What was shown, None where the tables do not tell."""
+    if "impressions" not in log.columns and not log.most_shown:
+        return None
+    return {
+        "events": events_with_impressions(log),
+        "shown": len(log.shown),
+        "most": log.most_shown,
+        "unknown_ids": log.report.unknown_shown,
+    }
 
 
 def repeat_share(log: EventLog) -> float:
@@ -170,6 +199,35 @@ def print_summary(summary: dict[str, Any], console: Console) -> None:
         console.print(f"Note: {escape(note)}")
 
 
+def _rules_and_impressions(summary: dict[str, Any]) -> list[tuple[str, str]]:
+    """Lines on what only some tables have."""
+    lines = []
+    weights = [f"{name}: {weight:g}" for name, weight in summary["event_weights"].items()]
+    if summary["weightless"]:
+        weights.append(f"{summary['weightless']:,} events of weight 0 are history alone")
+    if weights:
+        lines.append(("event weights", ", ".join(weights)))
+    rest = "every type" if len(summary["event_thresholds"]) == 1 else "others"
+    thresholds = [
+        f"{kind or rest}: "
+        f"{rule['least']:g} or more ({rule['below']:,} rows below, {rule['unknown']:,} unknown)"
+        for kind, rule in summary["event_thresholds"].items()
+    ]
+    if thresholds:
+        lines.append(("event thresholds", ", ".join(thresholds)))
+    shown = summary["impressions"]
+    if shown is not None:
+        lines.append(
+            (
+                "impressions",
+                f"{shown['events']:,} events have some, {shown['most']:,} at most; "
+                f"{shown['shown']:,} items shown beside the chosen ones, "
+                f"{shown['unknown_ids']:,} shown ids are no item",
+            )
+        )
+    return lines
+
+
 def _facts(summary: dict[str, Any]) -> list[tuple[str, str]]:
     items = f"{summary['items']:,}"
     if summary["cold_items"]:
@@ -208,5 +266,6 @@ def _facts(summary: dict[str, Any]) -> list[tuple[str, str]]:
             f"mean {feedback['mean']:.3f}, std {feedback['std']:.3f}" if feedback else "none",
         ),
         ("event types", ", ".join(types) or "none"),
+        *_rules_and_impressions(summary),
         ("columns not used", ", ".join(summary["ignored_columns"]) or "none"),
     ]

@@ -55,6 +55,7 @@ class ReadReport:
       ignored: columns without a use.
       timestamp_unit: "s", "ms" or "iso".
       unit_inferred: whether that was read off the data.
+      unknown_shown: ids among the impressions that are no item.
       notes: what else the caller should know, a sentence each.
     """
 
@@ -66,6 +67,7 @@ class ReadReport:
     ignored: list[str] = field(default_factory=list)
     timestamp_unit: str | None = None
     unit_inferred: bool = False
+    unknown_shown: int = 0
     notes: list[str] = field(default_factory=list)
 
     def drop(self, reason: str, rows: int) -> None:
