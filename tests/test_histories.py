@@ -111,6 +111,15 @@ def test_a_table_gives_a_history_a_user_in_order_of_first_appearance() -> None:
     assert table["item_id"].to_list() == ["1", "2", "3", "4", "5"]
 
 
+def test_a_table_is_read_by_stated_columns_then_by_those_of_the_training_tables() -> None:
+    table = pl.DataFrame({"who": ["a"], "what": ["1"], "sku": ["2"], "at": [5]})
+    known = {"user_id": "who", "item_id": "what", "timestamp": "at", "feedback": "stars"}
+    assert Histories.from_table(table, known=known).items == [["1"]]
+    assert Histories.from_table(table, columns={"item_id": "sku"}, known=known).items == [["2"]]
+    with pytest.raises(DataError, match="no column for user_id"):
+        Histories.from_table(table)
+
+
 def test_arrays_are_padded_at_the_end() -> None:
     histories = Histories(["0", "1"], [["é, b", "c"], []], [[5, 6], []], [[1.0, np.nan], []])
     arrays = histories.inputs(query_time=np.array([7, 8]), with_feedback=True)

@@ -6,6 +6,7 @@ import csv
 import gc
 import json
 import math
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -130,6 +131,32 @@ def test_a_failed_save_leaves_nothing(
     with pytest.raises(RunError, match="saved: could not be written: No space left on device"):
         from_frame.save(tmp_path / "saved")
     assert list(tmp_path.iterdir()) == []
+
+
+def test_columns_of_a_fit_are_those_of_questions_after_a_load_too(
+    tiny_tables: dict[str, pl.DataFrame], tmp_path: Path
+) -> None:
+    columns = {"user_id": "who", "item_id": "what", "timestamp": "at"}
+    events = tiny_tables["interactions"]
+    table = events.rename(columns)
+    items = tiny_tables["items"].rename({"item_id": "what"})
+    how: dict[str, Any] = {"items": items, "columns": columns, "verbose": 0}
+    model = small(user_features=False).fit(table, run=tmp_path / "run", **how)
+    found = model.recommend(table.head(20), k=3)
+    assert found.equals(model.recommend(events.head(20), k=3))  # known names are known still
+    shutil.rmtree(tmp_path / "run-data")  # the run itself remembers
+    again = HRNNRecommender.load(tmp_path / "run")
+    assert again.recommend(table.head(20), k=3).equals(found)
+    assert again.rank(table.head(1), [FILMS[:2]]).height == 2
+    cold = pl.DataFrame({"what": ["new"], "genres": ["Horror"]})
+    told = again.recommend(table.head(1), cold_items=cold, k=31)
+    assert "new" in told["item"].to_list()
+    other = table.rename({"what": "sku"})
+    assert again.recommend(other.head(20), columns={"item_id": "sku"}, k=3).equals(found)
+    with pytest.raises(DataError, match="no column for item_id"):
+        again.recommend(other)
+    with pytest.raises(ConfigError, match="columns: got some without a table"):
+        again.recommend([FILMS[:2]], columns=columns)
 
 
 def test_rules_by_type_of_event_reach_the_log_and_are_of_tables_alone(

@@ -13,7 +13,7 @@ from tfhrnn.data.catalogue import Catalogue
 from tfhrnn.data.facts import TrainingFacts
 from tfhrnn.data.features import BUCKETS, FeatureColumn, FeatureSpec
 from tfhrnn.data.sources import TableSource
-from tfhrnn.data.tables import read_table
+from tfhrnn.data.tables import id_column, read_table
 from tfhrnn.errors import ConfigError, DataError
 from tfhrnn.histories import Histories
 from tfhrnn.predictor import Predictor, texts
@@ -46,8 +46,12 @@ def ask(
     gap: int | Sequence[int] | None,
     event_types: Sequence[Sequence[str | None]] | None = None,
     feedback: Sequence[Sequence[float | None]] | None = None,
+    columns: Mapping[str, str] | None = None,
+    known_columns: Mapping[str, str] | None = None,
 ) -> Question:
     """Reads a question; the arguments are those of `HRNNRecommender.recommend`.
+
+    `known_columns` are role → column of the tables that the model was trained on.
 
     Raises:
       ConfigError: both query_time and gap, a time that can't be, a user feature, event types or
@@ -63,6 +67,8 @@ def ask(
     if feedback is not None and not predictor.uses_feedback:
         raise ConfigError("feedback: got some, but this model reads none (feedback=false)")
     lists = {"times": times, "event_types": event_types, "feedback": feedback}
+    if columns and isinstance(histories, (list, tuple, Histories)):
+        raise ConfigError("columns: got some without a table, expected a table of interactions")
     if isinstance(histories, (list, tuple)):
         histories = Histories.from_lists(
             histories,
@@ -75,7 +81,9 @@ def ask(
     elif given := [name for name, values in lists.items() if values is not None]:
         raise ConfigError(f"{given[0]}: got some beside a table, expected them as its column")
     elif not isinstance(histories, Histories):
-        histories = Histories.from_table(histories, user_columns=user_columns)
+        histories = Histories.from_table(
+            histories, user_columns=user_columns, columns=columns, known=known_columns
+        )
     begun = np.array([len(row) > 0 for row in histories.items], np.bool_)
     last = np.where(begun, histories.last_times, facts.last_time)
     asked = _query_times(last, query_time, gap)
@@ -116,13 +124,16 @@ def padded_items(items: Sequence[Sequence[str]], users: int) -> npt.NDArray[np.s
 
 
 def new_items(
-    table: TableSource | None, specs: Sequence[FeatureSpec] | None
+    table: TableSource | None,
+    specs: Sequence[FeatureSpec] | None,
+    columns: Mapping[str, str] | None = None,
 ) -> tuple[dict[str, list[Any]] | None, dict[str, str]]:
     """A table of items in no catalogue, as `AnswerOptions` takes them, and their titles.
 
     Args:
       table: with ids and the features; None for none.
       specs: the features of the model's items, None where it reads none.
+      columns: role → column of interactions, whose column of ids the table may share.
 
     Raises:
       DataError: the table cannot be read, or lacks a feature.
@@ -133,7 +144,8 @@ def new_items(
         FeatureColumn(one.name, one.kind, one.separator, one.buckets or BUCKETS)
         for one in specs or ()
     ]
-    frame = read_table(table, features=wanted).frame
+    shared = id_column(table, "item_id", columns)
+    frame = read_table(table, features=wanted, columns=shared).frame
     titles = frame["title"].to_list() if "title" in frame.columns else [""] * frame.height
     return frame.to_dict(as_series=False), dict(zip(frame["item_id"], titles, strict=True))
 

@@ -16,10 +16,11 @@ import numpy.typing as npt
 import polars as pl
 
 from tfhrnn.data.catalogue import FIRST_ITEM
+from tfhrnn.data.columns import remembered_columns
 from tfhrnn.data.event_log import EventLog
 from tfhrnn.data.facts import TrainingFacts
 from tfhrnn.data.features import FeatureSpec
-from tfhrnn.data.sources import TableSource
+from tfhrnn.data.sources import TableSource, open_source
 from tfhrnn.data.tables import read_interactions
 from tfhrnn.errors import DataError
 from tfhrnn.feature_cells import feature_array
@@ -150,14 +151,28 @@ class Histories:
 
     @classmethod
     def from_table(
-        cls, table: TableSource, *, user_columns: Mapping[str, Sequence[Any]] | None = None
+        cls,
+        table: TableSource,
+        *,
+        user_columns: Mapping[str, Sequence[Any]] | None = None,
+        columns: Mapping[str, str] | None = None,
+        known: Mapping[str, str] | None = None,
     ) -> Histories:
         """A table of interactions: a history a user, equal times in row order.
 
+        Args:
+          table: the events.
+          user_columns: raw user features by name.
+          columns: role → column of the table; what is left out is looked for under `known` ones.
+          known: role → column of the tables that the model was trained on.
+
         Raises:
+          ConfigError: `columns` names a role that doesn't exist.
           DataError: the table cannot be read.
         """
-        events = pl.concat(list(read_interactions(table)))
+        opened = open_source(table)
+        mapping = remembered_columns(opened.names, columns, known or {})
+        events = pl.concat(list(read_interactions(opened, columns=mapping)))
         order = events["user_id"].unique(maintain_order=True)
         events = events.sort("timestamp", maintain_order=True)
         parts = events.partition_by("user_id", as_dict=True)

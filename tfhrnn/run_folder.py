@@ -128,6 +128,7 @@ class RunFolder:
             "dataset": log.name,
             "data": str(log.directory.resolve()),
             "fingerprint": log.fingerprint,
+            "columns": log.columns,
             "split_seed": split_seed,
             "versions": versions(),
         }
@@ -216,6 +217,11 @@ class RunFolder:
     def description(self) -> dict[str, Any]:
         """What run.json says."""
         return _read_json(self.path / "run.json")
+
+    @property
+    def columns(self) -> dict[str, str]:
+        """Role → column of the tables that the run was trained on, for further ones."""
+        return dict(self.description.get("columns", {}))  # runs of earlier versions tell none
 
     @property
     def tracker_ids(self) -> dict[str, str]:

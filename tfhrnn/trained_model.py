@@ -98,6 +98,7 @@ class TrainedModel:
         user_columns: Mapping[str, Sequence[Any]] | None = None,
         feedback: Sequence[Sequence[float | None]] | None = None,
         event_types: Sequence[Sequence[str | None]] | None = None,
+        columns: Mapping[str, str] | None = None,
         rerank: int | None = None,
         retrieval: RetrievalName = "exact",
         allow: Sequence[str] | None = None,
@@ -127,6 +128,8 @@ class TrainedModel:
           feedback: of plain lists' events, None or NaN where unknown; all of them if left out.
           event_types: types of plain lists' events, "" or None where unknown; all of them if left
             out.
+          columns: role → column of a table; what is left out is looked for under the columns of the
+            tables that the model was trained on, then under known names.
           rerank: retrieve that many, and return the k of the highest predicted feedback; cold
             items, of which none is predicted, come last.
           retrieval: how the best are found, see `tfhrnn.predictor.Predictor`.
@@ -154,7 +157,8 @@ class TrainedModel:
 
         Raises:
           ConfigError: both query_time and gap, a k below 1, a time that can't be, a user feature,
-            feedback or event types that the model doesn't read, or no such retrieval.
+            feedback or event types that the model doesn't read, no such retrieval, or columns
+            without a table.
           DataError: lists of unlike lengths, or a value that is no number where one is read.
         """
         if rerank is not None and rerank < k:
@@ -165,7 +169,7 @@ class TrainedModel:
             filter, promotion, ranking_influence, exploration_item_age_cut_off
         )
         run, predictor = self._trained(), self._predictor(retrieval, rules)
-        new, titles = new_items(cold_items, predictor.item_specs)
+        new, titles = new_items(cold_items, predictor.item_specs, run.columns)
         options = AnswerOptions(
             k=k if rerank is None else rerank,
             exclude_seen=exclude_seen,
@@ -194,22 +198,24 @@ class TrainedModel:
             gap=gap,
             feedback=feedback,
             event_types=event_types,
+            columns=columns,
+            known_columns=run.columns,
         )
         request = predictor.inputs(asked.histories, options, query_time=asked.query_time)
         with in_words():
             found = predictor.ask("recommend", request)
-        columns = {"item": texts(found["items"]), "log_probability": found["log_probabilities"]}
+        answers = {"item": texts(found["items"]), "log_probability": found["log_probabilities"]}
         if new is not None:
-            columns["cold"] = found["cold"]
+            answers["cold"] = found["cold"]
         if promotion is not None:
-            columns["promoted"] = found["promoted"]
+            answers["promoted"] = found["promoted"]
         if rerank is not None:
             _, predicted = predictor.rank(
-                asked.histories, columns["item"], query_time=asked.query_time
+                asked.histories, answers["item"], query_time=asked.query_time
             )
-            sorted_ = best_first({**columns, "feedback": predicted}, "feedback")
-            columns = {name: values[:, :k] for name, values in sorted_.items()}
-        return in_kind_of(histories, answers_table(run.catalogue, asked, columns, titles))
+            sorted_ = best_first({**answers, "feedback": predicted}, "feedback")
+            answers = {name: values[:, :k] for name, values in sorted_.items()}
+        return in_kind_of(histories, answers_table(run.catalogue, asked, answers, titles))
 
     def recommend_all(
         self,
@@ -276,7 +282,7 @@ class TrainedModel:
         run, predictor = self._trained(), self._predictor(retrieval, rules)
         if not isinstance(data, EventLog):
             data = self._log() if data is None else EventLog.open(data)
-        new, _ = new_items(cold_items, predictor.item_specs)
+        new, _ = new_items(cold_items, predictor.item_specs, run.columns)
         options = AnswerOptions(
             k=k,
             exclude_seen=exclude_seen,
@@ -335,6 +341,7 @@ class TrainedModel:
         user_columns: Mapping[str, Sequence[Any]] | None = None,
         feedback: Sequence[Sequence[float | None]] | None = None,
         event_types: Sequence[Sequence[str | None]] | None = None,
+        columns: Mapping[str, str] | None = None,
     ) -> Frame:
         """Given items for each history, best first.
 
@@ -347,6 +354,7 @@ class TrainedModel:
           user_columns: as in `recommend`.
           feedback: as in `recommend`.
           event_types: as in `recommend`.
+          columns: as in `recommend`.
 
         Returns:
           As `recommend`, with `feedback`, what the user is expected to say of the item, where the
@@ -368,14 +376,16 @@ class TrainedModel:
             gap=gap,
             feedback=feedback,
             event_types=event_types,
+            columns=columns,
+            known_columns=run.columns,
         )
         ids = padded_items(items, len(asked.query_time))
         log_p, predicted = predictor.rank(asked.histories, ids, query_time=asked.query_time)
-        columns: dict[str, npt.NDArray[Any]] = {"item": ids, "log_probability": log_p}
+        answers: dict[str, npt.NDArray[Any]] = {"item": ids, "log_probability": log_p}
         if predictor.rates:
-            columns["feedback"] = predicted
+            answers["feedback"] = predicted
         by = "feedback" if predictor.rates else "log_probability"
-        return in_kind_of(histories, answers_table(run.catalogue, asked, best_first(columns, by)))
+        return in_kind_of(histories, answers_table(run.catalogue, asked, best_first(answers, by)))
 
     def _trained(self) -> RunFolder:
         if self.run is None or self.model is None:
