@@ -47,8 +47,8 @@ def add_data_commands(command: Callable[[str, str, str], argparse.ArgumentParser
         nargs="+",
         action="extend",
         help="columns of the item table, several separated by spaces, such as tags:multi-hot "
-        "name:text; KIND is multi-hot, categorical, numeric, text or text:BUCKETS (left out: "
-        "chosen by content)",
+        "name:text; KIND is multi-hot, categorical, numeric, text or text:BUCKETS; without "
+        "this option, columns and kinds are chosen by content",
     )
     prepare.add_argument(
         "--user-features",
