@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import date, datetime
 from pathlib import Path
 
 import polars as pl
@@ -32,6 +33,13 @@ def chosen(values: list[object]) -> tuple[str, ...]:
         # numbers with one word that reads as a number but is none: a category, as for any word
         (["1", "nan"] * 6, "categorical"),
         (["1", "inf"] * 6, "categorical"),
+        ([date(2026, 3, n) for n in (1, 2, 2)], "numeric"),
+        ([datetime(2026, 3, n) for n in (1, 2, 2)], "numeric"),
+        (["2026-03-02", "", None, "2026-03-04T05:06:07Z"], "numeric"),
+        (["2026-03-02", "soon"] * 6, "categorical"),
+        ([f"a text of its own {n}" for n in range(12)], "text"),
+        ([f"this one comes twice, number {n % 6}" for n in range(12)], "text"),
+        (["Home, Garden and all Tools", "Books of any kind there is"] * 6, "categorical"),
     ],
 )
 def test_a_columns_kind_is_read_off_its_values(values: list[object], kind: str) -> None:
@@ -44,7 +52,8 @@ def test_a_columns_kind_is_read_off_its_values(values: list[object], kind: str) 
         ["same"] * 5,
         [None] * 5,
         [7, 7, 7],
-        [f"a text of its own {n}" for n in range(12)],
+        [f"text-{n}" for n in range(12)],
+        [f"https://example.com/a b {n}" for n in range(12)],  # too few words for a sentence
         [["x"], ["x"]],
         [{"a": 1}, {"a": 2}],
     ],
@@ -64,6 +73,12 @@ def test_more_values_than_a_feature_holds_are_left_out() -> None:
         }
     )
     assert choose_features(table, "item_id") == ("few:categorical",)
+
+
+def test_long_names_of_a_few_categories_are_no_sentences() -> None:
+    names = ["Home, Garden and all Tools", "Books of any kind there is"] * 60
+    rows = {"item_id": [str(n) for n in range(120)], "kind": names}
+    assert choose_features(pl.DataFrame(rows), "item_id") == ("kind:categorical",)
 
 
 def test_ids_and_titles_are_no_features(tiny_tables: dict[str, pl.DataFrame]) -> None:

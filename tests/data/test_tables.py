@@ -168,3 +168,18 @@ def test_item_table_errors(tmp_path: Path) -> None:
     path.write_text("item_id,title\n")
     with pytest.raises(DataError, match=r"items\.csv: got no rows, expected a table of items"):
         read_table(path)
+
+
+def test_dates_under_numeric_become_seconds_and_are_told() -> None:
+    rows: dict[str, list[str | None]] = {"item_id": ["a", "b", "c"]}
+    rows["since"] = ["1970-01-02", None, "1970-01-03"]
+    table = read_table(pl.DataFrame({**rows, "n": ["1", "2", ""]}), features=["since:numeric"])
+    assert table.frame["since"].to_list() == [86_400, None, 172_800]
+    report = ReadReport("t", ignored=["price"])
+    table.report_to(report)
+    assert report.notes == ["since of frame: dates, read as Unix seconds"]
+    assert report.ignored == ["price", "n (items)"]
+    rows["since"][2] = "soon"
+    message = r"row 3, column since: got 'soon', expected ISO 8601 as in row 1 \('1970-01-02'\)"
+    with pytest.raises(DataError, match=message):
+        read_table(pl.DataFrame(rows), features=["since:numeric"])

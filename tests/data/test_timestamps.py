@@ -10,7 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tfhrnn.data.timestamps import END_OF_TIME, iso_seconds, parse_timestamps
+from tfhrnn.data.cells import Problems, row_numbers
+from tfhrnn.data.timestamps import END_OF_TIME, iso_seconds, parse_timestamps, read_dates
 from tfhrnn.errors import ConfigError, DataError
 
 NOON = 1_577_880_000  # 2020-01-01T12:00:00Z
@@ -121,3 +122,30 @@ def test_a_stated_unit_is_kept(unit: Literal["s", "iso"], value: str | int) -> N
 def test_unknown_unit() -> None:
     with pytest.raises(ConfigError, match="got 'us', expected s, ms or iso"):
         parse_timestamps(pl.Series([1]), "us")  # type: ignore[arg-type]  # what is tested
+
+
+DAY = 20_514 * 86_400  # 2026-03-02
+
+
+@pytest.mark.parametrize(
+    "values",
+    [
+        pl.Series([date(2026, 3, 2), None]),
+        pl.Series([datetime(2026, 3, 2), None]),
+        pl.Series([datetime(2026, 3, 2, 1, tzinfo=timezone(timedelta(hours=1))), None]),
+        pl.Series(["2026-03-02", ""]),
+        pl.Series([" 2026-03-02T01:00:00+01:00", "nan"]),
+    ],
+)
+def test_dates_of_a_feature_are_unix_seconds(values: pl.Series) -> None:
+    problems = Problems("t")
+    assert read_dates(values, problems, "c", row_numbers(1, 2)).to_list() == [DAY, None]  # type: ignore[union-attr]  # a failure is an error as well
+    assert not problems
+
+
+@pytest.mark.parametrize(
+    "values",
+    [pl.Series([1.5]), pl.Series(["7", "2026-03-02"]), pl.Series(["", None]), pl.Series([True])],
+)
+def test_what_does_not_begin_with_a_date_is_none(values: pl.Series) -> None:
+    assert read_dates(values, Problems("t"), "c", row_numbers(1, len(values))) is None

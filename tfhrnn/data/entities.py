@@ -80,6 +80,8 @@ def extend_entities(
       A row each in natural order, with the columns of `known`.
     """
     role = known.columns[0]
+    if table is not None:
+        table.report_to(report)
     given = known.select(role).clear() if table is None else table.frame
     bare = set(with_events).difference(known[role], given[role])
     kind = role.removesuffix("_id")
@@ -139,6 +141,7 @@ def _joined(
 ) -> tuple[pl.DataFrame, FeatureSet | None]:
     frame = pl.DataFrame({role: ids}, schema={role: pl.String})
     frame = frame.join(table.frame, on=role, how="left", maintain_order="left")
+    table.report_to(report)
     if not table.features:
         return frame, None
     features = FeatureSet.fit(table.features, frame, source=table.label)

@@ -28,7 +28,7 @@ from tfhrnn.data.columns import TableKind, map_columns, plain_name
 from tfhrnn.data.event_rules import EventRules
 from tfhrnn.data.features import FeatureColumn, parse_feature
 from tfhrnn.data.sources import CHUNK_ROWS, Source, TableSource, open_source
-from tfhrnn.data.timestamps import TimestampParser, TimestampUnit
+from tfhrnn.data.timestamps import TimestampParser, TimestampUnit, read_dates
 from tfhrnn.errors import DataError
 
 CHUNK_SCHEMA: Final = {
@@ -52,7 +52,8 @@ class ReadReport:
       rows_kept: rows that became events.
       dropped: reason → rows.
       columns: role → column.
-      ignored: columns without a use.
+      ignored: columns without a use; those of an item table end with " (items)", those of a user
+        table likewise.
       timestamp_unit: "s", "ms" or "iso".
       unit_inferred: whether that was read off the data.
       unknown_shown: ids among the impressions that are no item.
@@ -288,6 +289,7 @@ class Table:
         columns under their plain names.
       features: what to make of the feature columns.
       ignored: columns without a use.
+      notes: what else the caller should know, a sentence each.
     """
 
     label: str
@@ -295,6 +297,17 @@ class Table:
     frame: pl.DataFrame
     features: tuple[FeatureColumn, ...]
     ignored: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
+
+    @property
+    def kind(self) -> TableKind:
+        """What it is a table of."""
+        return "items" if self.id_role == "item_id" else "users"
+
+    def report_to(self, report: ReadReport) -> None:
+        """Adds to a report what became of this table's columns."""
+        report.ignored += [f"{name} ({self.kind})" for name in self.ignored]
+        report.notes += self.notes
 
 
 def id_column(
@@ -330,7 +343,8 @@ def read_table(
       source: as for `read_interactions`.
       id_role: "item_id" or "user_id".
       features: columns to use, as "genres:multi-hot", "year:numeric", "title:text" or
-        "occupation:categorical", or as `parse_feature` returns them.
+        "occupation:categorical", or as `parse_feature` returns them. Dates of a numeric one, in a
+        date column or as ISO 8601, become Unix seconds.
       columns: role → column where names are not known ones.
       separator: of a CSV file.
 
@@ -371,15 +385,21 @@ def read_table(
         values=cells[chosen[id_role]],
         rows=row_of,
     )
-    for feature in wanted:
-        if feature.kind == "numeric":
-            column = chosen[feature.name]
+    dates: dict[str, pl.Series] = {}
+    for feature in (one for one in wanted if one.kind == "numeric"):
+        column = chosen[feature.name]
+        seconds = read_dates(cells[column], problems, column, row_of)
+        if seconds is not None:
+            dates[feature.name] = seconds
+        else:
             check_finite(cells[column], problems, column, row_of)
     problems.raise_first()
     others = {name: column for name, column in chosen.items() if name != id_role}
-    frame = pl.DataFrame({id_role: ids, **{n: cells[column] for n, column in others.items()}})
+    columns_of = {name: dates.get(name, cells[column]) for name, column in others.items()}
+    frame = pl.DataFrame({id_role: ids, **columns_of})
     if "title" in frame.columns:
         frame = frame.with_columns(pl.col("title").cast(pl.String).fill_null(""))
     used = set(chosen.values())
     ignored = tuple(name for name in opened.names if name not in used)
-    return Table(opened.label, id_role, frame, wanted, ignored)
+    notes = tuple(f"{name} of {opened.label}: dates, read as Unix seconds" for name in dates)
+    return Table(opened.label, id_role, frame, wanted, ignored, notes)

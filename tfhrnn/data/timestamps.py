@@ -67,7 +67,7 @@ class TimestampParser:
           Int64 Unix seconds, `[rows]`; null where the row was noted as a problem.
         """
         dtype = values.dtype
-        if dtype == pl.Date or isinstance(dtype, pl.Datetime):
+        if is_date(dtype):
             self.unit = self.unit if self.unit is not None else "iso"
             milliseconds = values.cast(pl.Datetime("ms")) if dtype == pl.Date else values
             seconds = milliseconds.dt.epoch("ms") // 1000
@@ -182,6 +182,41 @@ def iso_seconds(text: pl.Series) -> pl.Series:
     seconds = days * 86_400 + hour * 3600 + minute * 60 + second - offset
     fine = (hour < 24) & (minute < 60) & (second < 60) & (zone_hour < 24) & (zone_minute < 60)
     return pl.select(pl.when(fine).then(seconds)).to_series().alias("seconds")
+
+
+def is_date(dtype: pl.DataType) -> bool:
+    """Whether a column of that type holds dates or times of dates."""
+    return dtype == pl.Date or isinstance(dtype, pl.Datetime)
+
+
+def read_dates(
+    values: pl.Series, problems: Problems, column: str, rows: pl.Series
+) -> pl.Series | None:
+    """Reads a column of dates, such as a feature's, as Unix seconds.
+
+    Args:
+      values: `[rows]`, a date column, or text whose first value is ISO 8601.
+      problems: where other values of such a text are noted.
+      column: the column's name in the caller's table.
+      rows: the rows' 1-based numbers in the table, `[rows]`.
+
+    Returns:
+      Int64 `[rows]`, null where missing; None where these are no dates.
+    """
+    if is_date(values.dtype):
+        times = values.cast(pl.Datetime("us")) if values.dtype == pl.Date else values
+        return times.dt.epoch("us") // 1_000_000
+    if values.dtype != pl.String:
+        return None
+    text = values.str.strip_chars()
+    missing = text.is_null() | (text == "") | (text.str.to_lowercase() == "nan")
+    seconds = iso_seconds(text)
+    told = (~missing).arg_true()
+    if len(told) == 0 or seconds[first := int(told[0])] is None:
+        return None
+    expected = f"ISO 8601 as in row {rows[first]} ({show_value(values[first])}), or nothing"
+    problems.add(column, expected, bad=seconds.is_null() & ~missing, values=values, rows=rows)
+    return seconds
 
 
 def parse_timestamps(
