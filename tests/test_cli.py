@@ -316,6 +316,19 @@ def test_unknown_arguments_point_to_the_commands_own_help(fails: Callable[..., s
     assert error == ("unrecognized arguments: --colour red; see python -m tfhrnn recommend --help")
 
 
+def test_files_of_a_bare_pattern_are_told_to_be_quoted(
+    fails: Callable[..., str], tmp_path: Path
+) -> None:
+    parts = [tmp_path / f"part-{n}.csv" for n in range(3)]
+    for part in parts:
+        part.write_text("x")
+    words = ["prepare", "--out", str(tmp_path / "log"), "--interactions", *map(str, parts)]
+    hint = "(a pattern of files goes in quotes, as 'logs/part-*.parquet')"
+    assert f"unrecognized arguments: {parts[1]} {parts[2]} {hint}; see" in fails(*words)
+    parts[2].unlink()
+    assert "in quotes" not in fails(*words)
+
+
 def test_several_columns_are_mapped_by_one_option_or_by_many() -> None:
     words = "prepare --interactions a.csv --out b --map user_id=u item_id=i --map timestamp=t"
     parsed = cli.build_parser().parse_args(words.split())

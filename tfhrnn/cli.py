@@ -10,6 +10,7 @@ import argparse
 import os
 import textwrap
 from collections.abc import Sequence
+from pathlib import Path
 
 import tfhrnn
 from tfhrnn.arguments import add_split_arguments
@@ -271,7 +272,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parsed, others = parser.parse_known_args(arguments)
     if others:  # said by the command, whose help tells what there is
         parser.prog += f" {parsed.command}"
-        parser.error(f"unrecognized arguments: {' '.join(others)}")
+        hint = ""
+        if all(Path(word).is_file() for word in others):  # the shell has read a pattern
+            hint = " (a pattern of files goes in quotes, as 'logs/part-*.parquet')"
+        parser.error(f"unrecognized arguments: {' '.join(others)}{hint}")
     further = getattr(parsed, "further", "")  # how a command is gone on with
     return exit_code(f"tfhrnn {parsed.command}", lambda: _run(parsed), further)
 
