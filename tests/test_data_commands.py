@@ -114,6 +114,23 @@ def test_rules_need_the_columns_they_speak_of(
         assert f"got no column for {role}, expected one" in capsys.readouterr().err
 
 
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        ([], "events.csv: got no column for user_id"),
+        (["--map", "user_id=whom"], "events.csv: got no column 'whom'"),
+    ],
+)
+def test_what_is_wrong_with_the_interactions_is_told_before_the_item_table(
+    words: list[str], said: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    ROWS.rename({"USER_ID": "who", "ITEM_ID": "what"}).write_csv(tmp_path / "events.csv")
+    pl.DataFrame({"sku": ["x"], "genre": ["a"]}).write_csv(tmp_path / "items.csv")
+    words = ["--items", str(tmp_path / "items.csv"), *words]
+    assert prepare(str(tmp_path / "events.csv"), tmp_path / "log", *words) == 2
+    assert said in capsys.readouterr().err
+
+
 def test_several_files_are_one_table(tmp_path: Path) -> None:
     for part, frame in enumerate(ROWS.iter_slices(1), 5):  # part-5 to part-10
         frame.write_parquet(tmp_path / f"part-{part}.parquet")

@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
 
 import numpy as np
+import polars as pl
 import pytest
 
 from tfhrnn.config import preset
 from tfhrnn.data.event_log import EventLog
 from tfhrnn.data.split import Part, split_users
-from tfhrnn.errors import RunError
-from tfhrnn.new_run import create_run, log_of, log_place
+from tfhrnn.errors import DataError, RunError
+from tfhrnn.new_run import create_run, log_of, log_place, write_tables
 
 
 def test_a_run_holds_its_split_facts_and_protocol(tiny_log: EventLog, tmp_path: Path) -> None:
@@ -55,3 +57,11 @@ def test_a_log_stands_beside_its_run_and_is_not_written_twice(
     (path / "run.json").write_text(json.dumps({**description, "fingerprint": "f" * 64}))
     with pytest.raises(RunError, match="got an event log with fingerprint"):
         log_of(path, run, write)
+
+
+def test_what_is_wrong_with_the_interactions_is_told_before_the_item_table(tmp_path: Path) -> None:
+    events = pl.DataFrame({"who": ["a"], "item_id": ["x"], "timestamp": [1]})
+    items = pl.DataFrame({"sku": ["x"]})
+    features: dict[str, Any] = {"item_features": None, "user_features": None, "users": None}
+    with pytest.raises(DataError, match="no column for user_id"):
+        write_tables(events, tmp_path / "log", items=items, columns=None, **features)

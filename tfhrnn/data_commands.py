@@ -27,6 +27,7 @@ from tfhrnn.data.sessions import (
 )
 from tfhrnn.data.sources import TableSource, table_name
 from tfhrnn.data.summary import print_summary, summarize
+from tfhrnn.data.tables import read_interactions
 from tfhrnn.errors import ConfigError
 from tfhrnn.evaluation.advice import advise
 from tfhrnn.startup import start_tensorflow
@@ -87,20 +88,25 @@ def _prepare_table(
         ):
             if wanted[role] is None and table is None and stated:
                 wanted[role] = list(stated)
-    return write_event_log(
+    # Opened first, so that what is wrong with the interactions is told before all else.
+    reader = read_interactions(
         events,
+        columns=columns,
+        timestamp_unit=arguments.timestamp_unit,
+        separator=arguments.separator,
+        rules=rules,
+    )
+    return write_event_log(
+        reader,
         arguments.out,
         items=items,
         users=users,
         item_features=features(items, "item_id", wanted["item_id"], columns, console),
         user_features=features(users, "user_id", wanted["user_id"], columns, console),
         columns=columns,
-        timestamp_unit=arguments.timestamp_unit,
-        separator=arguments.separator,
         name=table_name(name),
         keep_duplicates=keep,
         thresholds=thresholds,
-        rules=rules,
     )
 
 

@@ -17,6 +17,7 @@ from tfhrnn.data.facts import training_facts
 from tfhrnn.data.feature_choice import features_of
 from tfhrnn.data.sources import TableSource, table_name
 from tfhrnn.data.split_rule import SplitRule
+from tfhrnn.data.tables import read_interactions
 from tfhrnn.progress import step
 from tfhrnn.run_folder import RunFolder
 
@@ -93,8 +94,9 @@ def write_tables(
     rules: EventRules | None = None,
 ) -> EventLog:
     """Writes tables as an event log; features that are None are chosen by their content."""
+    reader = read_interactions(interactions, columns=columns, rules=rules)  # its errors come first
     return write_event_log(
-        interactions,
+        reader,
         out,
         items=items,
         users=users,
@@ -102,7 +104,6 @@ def write_tables(
         user_features=features_of(users, "user_id", user_features, columns),
         columns=columns,
         name=table_name(interactions),
-        rules=rules,
     )
 
 
