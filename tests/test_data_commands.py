@@ -131,6 +131,15 @@ def test_what_is_wrong_with_the_interactions_is_told_before_the_item_table(
     assert said in capsys.readouterr().err
 
 
+def test_a_data_set_is_called_by_its_file_or_as_asked(tmp_path: Path) -> None:
+    table = str(tmp_path / "events.csv")
+    ROWS.write_csv(table)
+    assert prepare(table, tmp_path / "a") == prepare(table, tmp_path / "b", "--name", "Shop") == 0
+    logs = [EventLog.open(tmp_path / name) for name in "ab"]
+    assert [log.name for log in logs] == ["events", "Shop"]
+    assert logs[0].fingerprint == logs[1].fingerprint
+
+
 def test_several_files_are_one_table(tmp_path: Path) -> None:
     for part, frame in enumerate(ROWS.iter_slices(1), 5):  # part-5 to part-10
         frame.write_parquet(tmp_path / f"part-{part}.parquet")

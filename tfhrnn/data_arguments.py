@@ -64,6 +64,11 @@ def add_data_commands(command: Callable[[str, str, str], argparse.ArgumentParser
         metavar="SECONDS",
         help="lower bounds of the gap levels, such as 60,3600,86400",
     )
+    prepare.add_argument(
+        "--name",
+        help="of the data set, for titles of pages and files (default: that of the file, of what "
+        "stands before the * of a pattern, or of --movielens)",
+    )
     prepare.add_argument("--out", required=True, metavar="DIR", help="the event log's folder")
 
     thresholds = command(

@@ -47,7 +47,8 @@ def prepare(arguments: argparse.Namespace, console: Console) -> dict[str, Any]:
             arguments.source,
             notify=lambda line: console.print(line, highlight=False, soft_wrap=True),
         )
-        log = movielens.write(arguments.out, thresholds=thresholds, rules=rules)
+        named = {"name": arguments.name} if arguments.name else {}
+        log = movielens.write(arguments.out, thresholds=thresholds, rules=rules, **named)
     else:
         log = _prepare_table(arguments, thresholds, rules, console)
     summary = summarize(log)
@@ -104,7 +105,7 @@ def _prepare_table(
         item_features=features(items, "item_id", wanted["item_id"], columns, console),
         user_features=features(users, "user_id", wanted["user_id"], columns, console),
         columns=columns,
-        name=table_name(name),
+        name=arguments.name or table_name(name),
         keep_duplicates=keep,
         thresholds=thresholds,
     )
