@@ -58,6 +58,19 @@ def test_a_world_that_moves_on_makes_old_models_worse() -> None:
     assert max(map(abs, steady)) < 0.002
 
 
+def test_the_error_of_a_change_is_how_far_it_strays_from_world_to_world() -> None:
+    rng = np.random.default_rng(3)
+    changes, errors = [], []
+    for _ in range(200):
+        # A day's events are alike: five draws, ten times each.
+        days = [np.repeat(rng.integers(0, 20, 5), 10) for _ in range(40)]
+        (fresh, old) = loss_by_age(days, 20, [0, 4], DAY)
+        assert fresh["change_error"] == 0
+        changes.append(old["change"])
+        errors.append(old["change_error"])
+    assert np.mean(errors) == pytest.approx(np.std(changes), rel=0.25)
+
+
 def test_drift_is_total_variation_and_counts_new_items() -> None:
     found = drift_by_period(
         blocks_of([0, 0, 1], [0, 1, 1], [2, 2, 2], [2, 0, 3]), 4, DAY, np.random.default_rng(0)

@@ -61,6 +61,20 @@ def test_retraining(found: dict[str, Any]) -> None:
     )
 
 
+def test_a_change_that_chance_makes_or_that_passes_is_no_reason_to_retrain() -> None:
+    def age(*changes: tuple[float, float]) -> float | None:
+        rows = [{"age_seconds": 0, "change": 0.0, "change_error": 0.0}]
+        for number, (change, error) in enumerate(changes, 1):
+            rows.append({"age_seconds": 10.0 * number, "change": change, "change_error": error})
+        return retrain_age(rows)
+
+    assert age((0.04, 0.01)) == 5.0
+    assert age((0.04, 0.03)) is None  # perhaps chance
+    assert age((0.04, 0.01), (0.01, 0.001)) is None  # passes
+    assert age((0.04, 0.01), (0.01, 0.001), (0.03, 0.01)) == 25.0
+    assert age((0.04, 0.03), (0.05, 0.01)) == 20.0  # sure from the second on
+
+
 def test_new_items_ask_for_features_or_use_them(found: dict[str, Any]) -> None:
     found["popularity"]["drift"] = [{"period_seconds": 86_400, "new_items": 0.25}]
     assert "25.0% of events are of items" in said(found, "retraining")
@@ -75,6 +89,10 @@ def test_a_short_memory_is_advised_where_it_tells_more(found: dict[str, Any]) ->
     assert "The last 1 d tell better" in said(found, "retraining")
     found["popularity"]["windows"] = [*windows, {"window_seconds": None, "variation": 0.19}]
     assert "keep all" in said(found, "retraining")
+    windows = [{"window_seconds": 86_400.0, "variation": 0.442}]
+    found["popularity"]["windows"] = [*windows, {"window_seconds": None, "variation": 0.454}]
+    assert "hardly tell better" in said(found, "retraining")
+    assert "recency_mask" not in said(found, "retraining")
 
 
 def test_popularity_sessions_and_size(found: dict[str, Any]) -> None:

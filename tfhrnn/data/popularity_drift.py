@@ -90,7 +90,9 @@ def loss_by_age(
 
     Returns:
       An entry an age: `age_seconds`, `cross_entropy` in nats, `perplexity`, its `change` relative
-      to age 0, and `events`, how many were judged. Empty where no age can be judged.
+      to age 0 with its standard error over periods, `change_error` (periods being what is drawn:
+      the events of one are alike), and `events`, how many were judged. Empty where no age can be
+      judged.
     """
     sizes = np.array([len(block) for block in blocks])
     before = np.concatenate([[0], np.cumsum(sizes)])  # events before each period
@@ -100,27 +102,35 @@ def loss_by_age(
         return []
     first = known + fitting[-1]
     counts = {age: np.zeros(num_items, np.int64) for age in fitting}
-    nats = dict.fromkeys(fitting, 0.0)
+    nats: dict[int, list[float]] = {age: [] for age in fitting}  # of each period judged
     for at, block in enumerate(blocks):
         for age in fitting:
             if at >= first and len(block):
                 own = counts[age]
                 chance = np.log(own[block] + 1.0) - np.log(before[at - age] + float(num_items))
-                nats[age] -= float(chance.sum())
+                nats[age].append(-float(chance.sum()))
             if at >= age:
                 np.add.at(counts[age], blocks[at - age], 1)
     events = int(before[-1] - before[first])
-    fresh = nats[0] / events
-    return [
-        {
-            "age_seconds": age * period,
-            "cross_entropy": nats[age] / events,
-            "perplexity": float(np.exp(nats[age] / events)),
-            "change": float(np.expm1(nats[age] / events - fresh)),
-            "events": events,
-        }
-        for age in fitting
-    ]
+    counted = np.array([len(block) for block in blocks[first:] if len(block)])
+    found = []
+    for age in fitting:
+        loss = sum(nats[age]) / events
+        more = np.array(nats[age]) - np.array(nats[0])
+        apart = more - counted * more.sum() / events  # a ratio's error, by its linearisation
+        error = float(np.sqrt((apart**2).sum() * len(apart) / max(len(apart) - 1, 1))) / events
+        ratio = float(np.exp(more.sum() / events))
+        found.append(
+            {
+                "age_seconds": age * period,
+                "cross_entropy": loss,
+                "perplexity": float(np.exp(loss)),
+                "change": ratio - 1,
+                "change_error": ratio * error,
+                "events": events,
+            }
+        )
+    return found
 
 
 def drift_by_period(

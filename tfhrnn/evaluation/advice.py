@@ -14,6 +14,8 @@ from typing import Any, Final, NamedTuple
 from tfhrnn.data.sessions import describe_seconds
 
 _STALE: Final = 0.02  # a loss of perplexity that is worth a retraining
+_SURE: Final = 2.0  # standard errors that it is above nothing
+_FORGET: Final = 0.05  # of the total variation: what a shorter memory has to gain
 _FEW_EVENTS, _FEW_USERS = 1000, 25  # Personalize asks for as many
 
 
@@ -43,24 +45,29 @@ def advise(found: Mapping[str, Any]) -> list[Advice]:
 
 
 def retrain_age(ages: list[dict[str, float]]) -> float | None:
-    """Seconds at which perplexity is first 2 % above that of a fresh model, read off the curve.
+    """Seconds from which on perplexity is 2 % above that of a fresh model, read off the curve.
 
     Args:
       ages: `loss_by_age`'s.
 
     Returns:
-      The age, by a straight line between the two that are measured; None where none is so bad.
+      The age from which on every one is so bad, and beyond chance, by a straight line between the
+      two that are measured; None where there is none.
 
     >>> steps = [(0, 0.0), (10, 0.01), (20, 0.03)]
     >>> retrain_age([{"age_seconds": age, "change": change} for age, change in steps])
     15.0
     """
-    for young, old in pairwise(ages):
-        if old["change"] >= _STALE:
+    found = None
+    for young, old in reversed(list(pairwise(ages))):
+        if old["change"] < max(_STALE, _SURE * old.get("change_error", 0.0)):
+            break
+        part = 1.0  # where the younger one is as bad, but perhaps by chance
+        if young["change"] < _STALE:
             part = (_STALE - young["change"]) / (old["change"] - young["change"])
-            seconds = young["age_seconds"] + part * (old["age_seconds"] - young["age_seconds"])
-            return float(seconds)
-    return None
+        span = old["age_seconds"] - young["age_seconds"]
+        found = float(young["age_seconds"] + part * span)
+    return found
 
 
 def _about(seconds: float) -> str:
@@ -288,11 +295,21 @@ def _memory(found: Mapping[str, Any]) -> list[Advice]:
     if not windows:
         return []
     best, whole = min(windows, key=lambda row: row["variation"]), windows[-1]
-    if best is whole or whole["variation"] - best["variation"] < 0.01:
+    if best is whole:
         return [
             Advice("retraining", False, "Old events still help to tell what is popular: keep all.")
         ]
     window = describe_seconds(best["window_seconds"])
+    if whole["variation"] - best["variation"] < _FORGET * whole["variation"]:
+        return [
+            Advice(
+                "retraining",
+                False,
+                f"The last {window} hardly tell better what is popular next than all the past does "
+                f"(total variation {best['variation']:.3f} against {whole['variation']:.3f}): keep "
+                "all.",
+            )
+        ]
     return [
         Advice(
             "retraining",
