@@ -14,7 +14,7 @@ import pytest
 import serving
 from serving.client.questions import Recommend
 from tfhrnn import cli
-from tfhrnn.errors import ConfigError
+from tfhrnn.errors import ConfigError, UnmetValueWarning
 from tfhrnn.recommender import HRNNRecommender
 
 T0 = 1_000_000_000
@@ -37,7 +37,10 @@ def client(
     trained: HRNNRecommender, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[serving.Client]:
     base: Path = tmp_path_factory.mktemp("served") / "tiny"
-    trained.export(base, filters=FILTERS, promotions=PROMOTIONS)
+    with pytest.warns(
+        UnmetValueWarning, match="'bought', position 22: no event of the data has the"
+    ):
+        trained.export(base, filters=FILTERS, promotions=PROMOTIONS)
     card = json.loads((base / "1" / "assets.extra" / "model_card.json").read_text())
     assert card["rules"] == {"filters": FILTERS, "promotions": PROMOTIONS}
     with (
@@ -47,6 +50,7 @@ def client(
         yield asked
 
 
+@pytest.mark.filterwarnings("ignore:filter, .GENRE. no item of:tfhrnn.errors.UnmetValueWarning")
 def test_a_filter_is_the_same_over_rest_from_a_state_and_in_python(
     client: serving.Client, trained: HRNNRecommender
 ) -> None:
@@ -182,18 +186,18 @@ def test_a_request_that_does_not_fit_is_a_400(
 
 def test_a_filter_without_a_name_is_called_the_filter(trained: HRNNRecommender) -> None:
     by_genre = "INCLUDE ItemID WHERE Items.genres IN ($GENRE)"
-    with pytest.raises(ConfigError, match="expected GENRE=value for the filter, got"):
+    with pytest.raises(ConfigError, match=r"for the filter, got no GENRE$"):
         trained.recommend([FILMS[:1]], filter=by_genre)
-    with pytest.raises(ConfigError, match="expected GENRE=value for the promotion, got"):
+    with pytest.raises(ConfigError, match=r"for the promotion, got no GENRE$"):
         trained.recommend([FILMS[:1]], promotion=by_genre, percent_promoted_items=10)
 
 
 def test_a_model_without_filters_has_no_inputs_of_theirs(trained: HRNNRecommender) -> None:
     assert not {"filter", "filter_values", "event_types"} & set(trained.predictor.signature())
     with pytest.raises(
-        ConfigError, match=r"filter_values: got .*, but this model was made without"
+        ConfigError, match="filter_values: got GENRE=x, GENRE=y, but no filter or promotion asks"
     ):
-        trained.recommend([FILMS[:3]], filter_values={"GENRE": "x"})
+        trained.recommend([FILMS[:3]], filter_values={"GENRE": ["x", "y"]})
     with pytest.raises(ConfigError, match="event_types: got some, but this model reads none"):
         trained.recommend([FILMS[:1]], event_types=[["buy"]], filter=DRAMA)
 
@@ -208,6 +212,13 @@ def test_all_users_and_the_command_line(
     assert cli.main(words) == 0
     found = pl.read_parquet(out)
     assert all(set(items) == HAS_DRAMA for items in found["items"])
+    shown = capsys.readouterr()
+    # the answers are written, and the value is perhaps a mistake
+    assert (
+        "tfhrnn recommend-all: warning: filter, $MORE: no item of the catalogue has 'none' in "
+        "genres (there are: Comedy, Drama, Horror)\n"
+    ) in shown.err
+    assert "users with fewer than 30 items: 40, with none: 0\n" in shown.out
     other = [word.replace("Drama", "Horror") for word in words]
     assert cli.main(other) == 0  # another plan, another file
     assert set(pl.read_parquet(out)["items"][0]) == HAS_HORROR
@@ -225,3 +236,37 @@ def test_all_users_and_the_command_line(
     assert cli.main([*export, f"drama={DRAMA}"]) == 0
     assert cli.main([*export, "drama"]) == 2
     assert "--filter: got 'drama', expected NAME=VALUE" in capsys.readouterr().err
+
+
+def test_a_value_in_vain_is_a_warning_and_no_answer_a_sentence(
+    trained: HRNNRecommender, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert trained.run is not None
+    told = tmp_path / "told.json"
+    run, only = ["--run", str(trained.run.path)], 'INCLUDE ItemID WHERE Items.genres IN ("{}")'
+    warned = "filter, position 22: no item of the catalogue has 'Dramas' in genres (did you mean "
+    misspelt = only.format("Dramas")
+    assert cli.main(["recommend", *run, "--filter", misspelt, "--json", str(told)]) == 0
+    shown = capsys.readouterr()
+    assert f"tfhrnn recommend: warning: {warned}'Drama'?)\n" in shown.err
+    assert shown.out == "no item is left to answer\n"
+    assert json.loads(told.read_text()) == {"level": None, "unknown": [], "items": []}
+
+    out = ["--out", str(tmp_path / "recs.parquet"), "--json", str(told), "-k", "3"]
+    assert cli.main(["recommend-all", *run, *out, "--filter", misspelt]) == 0
+    assert "users with fewer than 3 items: 40, with none: 40\n" in capsys.readouterr().out
+    assert cli.main(["recommend-all", *run, *out, "--filter", misspelt]) == 0  # all there already
+    assert "with fewer than 3 items: 40, with none: 40\n" in capsys.readouterr().out
+    found = json.loads(told.read_text())
+    assert (found["users_with_fewer_items"], found["users_with_none"]) == (40, 40)
+    assert cli.main(["recommend-all", *run, *out, "--filter", only.format("Drama")]) == 0
+    shown = capsys.readouterr()
+    assert "fewer than" not in shown.out and "warning" not in shown.err
+
+    export = ["export", *run, "--out", str(tmp_path / "m"), "--promotion", f"new={misspelt}"]
+    assert cli.main(export) == 0
+    assert "warning: promotion 'new', position 22: no item of the" in capsys.readouterr().err
+    # In Python, by Python's own means, at the caller's line.
+    with pytest.warns(UnmetValueWarning, match="'Dramas' in genres") as caught:
+        assert trained.recommend([FILMS[:1]], filter=misspelt).is_empty()
+    assert [Path(one.filename).name for one in caught] == ["test_filters_served.py"]

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import io
+import warnings
 from collections.abc import Callable
 
 import pytest
+from rich.console import Console
 
-from tfhrnn.errors import DataError, TfhrnnError
-from tfhrnn.shell import Parser, exit_code
+from tfhrnn.errors import DataError, TfhrnnError, UnmetValueWarning
+from tfhrnn.shell import Parser, exit_code, warnings_as_lines
 
 
 def raising(error: BaseException) -> Callable[[], None]:
@@ -54,3 +57,14 @@ def test_a_parser_says_where_help_is(capsys: pytest.CaptureFixture[str]) -> None
     assert left.value.code == 2
     error = capsys.readouterr().err
     assert error == "tool: unrecognized arguments: --no; see python -m tool --help\n"
+
+
+def test_our_warnings_are_lines_each_time_and_others_as_ever() -> None:
+    shown = io.StringIO()
+    with pytest.warns(UserWarning, match="^another's$") as others:
+        with warnings_as_lines("tool", Console(file=shown, width=20, markup=False)):
+            for _ in range(2):
+                warnings.warn("got [b]mug[/b],\nperhaps mugs", UnmetValueWarning, stacklevel=1)
+            warnings.warn("another's", UserWarning, stacklevel=1)
+    assert shown.getvalue() == "tool: warning: got [b]mug[/b], perhaps mugs\n" * 2
+    assert len(others) == 1

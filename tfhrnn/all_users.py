@@ -52,12 +52,16 @@ class Written(NamedTuple):
       users: rows in it.
       new_users: ids without an event in the log, answered as users without a history.
       answered: users that this call answered; the others were there already.
+      with_fewer: users with fewer items than were asked for.
+      with_none: those of them with none at all.
     """
 
     path: Path
     users: int
     new_users: list[str]
     answered: int
+    with_fewer: int
+    with_none: int
 
 
 def recommend_all(
@@ -118,7 +122,7 @@ def recommend_all(
     new = asked_for.new()
     if file.is_complete:
         told(count, count)
-        return Written(file.path, count, new, 0)
+        return Written(file.path, count, new, 0, *_short(file.path, options.k))
 
     def answers(ids: Sequence[str], index: Sequence[int | None]) -> pl.DataFrame:
         """The rows of some users, by their ids and indices in the log."""
@@ -171,7 +175,15 @@ def recommend_all(
                 told(done + answered, count)
             file.write(number, pl.concat(frames).sort("place").drop("place"))
         file.finish()
-    return Written(file.path, count, new, answered)
+    return Written(file.path, count, new, answered, *_short(file.path, options.k))
+
+
+def _short(path: Path, k: int) -> tuple[int, int]:
+    """How many rows of a file have fewer items than k, and how many of them none."""
+    items = pl.col("items").list.len()
+    counts = pl.scan_parquet(path).select(fewer=(items < k).sum(), none=(items == 0).sum())
+    fewer, none = counts.collect(engine="streaming").row(0)
+    return int(fewer), int(none)
 
 
 class _Users:

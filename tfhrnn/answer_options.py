@@ -100,7 +100,7 @@ class AnswerOptions:
             "exploration": np.full(size, self.exploration, np.float32),
             "seed": np.full(size, self.seed, np.int64),
         }
-        pairs = [f"{name}={value}" for name, value in self._pairs()]
+        pairs = [f"{name}={value}" for name, value in self.pairs()]
         for name, given, array in (
             ("filter", self.filter, np.full(size, self.filter, object)),
             ("filter_values", pairs, _rows(pairs, size)),
@@ -113,6 +113,9 @@ class AnswerOptions:
         ):
             if name in takes:
                 arrays[name] = array
+            elif given and name == "filter_values":
+                got = ", ".join(pairs)
+                raise ConfigError(f"{name}: got {got}, but no filter or promotion asks for a value")
             elif given:
                 raise ConfigError(f"{name}: got {given!r}, but this model was made without")
         cold = self.cold_items
@@ -139,7 +142,7 @@ class AnswerOptions:
             arrays[f"cold_item_{feature.name}"] = np.tile(row, (size, 1))
         return arrays
 
-    def _pairs(self) -> Iterator[tuple[str, str | float]]:
+    def pairs(self) -> Iterator[tuple[str, str | float]]:
         """Names of parameters and their values, one by one."""
         for name, given in self.filter_values.items():
             for value in [given] if isinstance(given, (str, float, int)) else given:

@@ -66,9 +66,15 @@ def recommend_all(arguments: argparse.Namespace, console: Console) -> dict[str, 
     if already:
         line += f", {already:,} of them answered before"
     console.print(line, highlight=False, soft_wrap=True)
+    if written.with_fewer:
+        line = f"users with fewer than {arguments.k} items: {written.with_fewer:,}"
+        line += f", with none: {written.with_none:,}"
+        console.print(line, highlight=False, soft_wrap=True)
     return {
         "out": str(written.path),
         "users": written.users,
+        "users_with_fewer_items": written.with_fewer,
+        "users_with_none": written.with_none,
         "new_users": len(written.new_users),
         "answered_before": already,
     }
@@ -185,7 +191,10 @@ def _answers(
     """Prints the answers, and which of the ids asked about are unknown."""
     unknown = [item for item in asked if recommender.catalogue.index_of(item) == 1]
     _say_unknown("in the catalogue, read as unknown items", unknown, console)
-    level = int(found["level"][0]) if len(found) else None
+    if found.is_empty():
+        console.print("no item is left to answer", highlight=False)
+        return {"level": None, "unknown": unknown, "items": []}
+    level = int(found["level"][0])
     table = Table(title=f"gap level {level}")
     numbers = [name for name in ("log_probability", "feedback") if name in found.columns]
     flags = [name for name in ("cold", "promoted") if name in found.columns]

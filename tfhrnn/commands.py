@@ -35,6 +35,7 @@ from tfhrnn.personalize import own_names
 from tfhrnn.progress import Progress
 from tfhrnn.run_folder import RunFolder
 from tfhrnn.startup import start_tensorflow
+from tfhrnn.shell import warnings_as_lines
 from tfhrnn.table_commands import tables
 
 _prepare, _propose_thresholds = prepare, show_thresholds
@@ -56,7 +57,8 @@ def run(arguments: argparse.Namespace) -> None:
     # The JSON's place is tried first: an hour's training should not end at a folder that is
     # missing.
     target = None if arguments.json is None else json_target(arguments.json)
-    with Progress(Console(stderr=True, markup=False, emoji=False)):
+    beside = Console(stderr=True, markup=False, emoji=False)
+    with Progress(beside), warnings_as_lines(f"tfhrnn {arguments.command}", beside):
         found = globals()[f"_{name}"](arguments, console)
     if target is not None:
         text = json.dumps(found, indent=2, ensure_ascii=False) + "\n"

@@ -65,6 +65,10 @@ class RunError(TfhrnnError):
     """A run, data or model folder that is missing, incomplete or of another kind."""
 
 
+class UnmetValueWarning(UserWarning):
+    """A filter names a value that nothing in the data has."""
+
+
 def did_you_mean(name: str, known: Iterable[str]) -> str:
     """What follows a name that does not exist: the closest one that does, or nothing.
 

@@ -50,7 +50,7 @@ TensorFlow ops only.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from typing import Any
 
 import numpy as np
@@ -174,6 +174,23 @@ class Predictor(tf.Module):
     def rules(self) -> AnswerRules:
         """What its answers keep to."""
         return self._rules()
+
+    def unmet(
+        self, options: AnswerOptions | None = None, event_types: Collection[str] = ()
+    ) -> list[str]:
+        """What its filters and promotions name in vain, a line each; see `unmet_values`.
+
+        Args:
+          options: of a question, whose parameters and cold items count too.
+          event_types: that further events have, beside those of training.
+        """
+        options, brought = options or AnswerOptions(), dict[str, list[str]]()
+        for name, value in options.pairs():
+            brought.setdefault(name, []).append(str(value))
+        types = {*self._model().facts.event_types, *event_types}
+        kinds = self.answering.filters, self.answering.promotions
+        found = [one.unmet(types, brought, options.cold_items or {}) for one in kinds if one]
+        return [line for lines in found for line in lines]
 
     @property
     def signatures(self) -> dict[str, Signature]:

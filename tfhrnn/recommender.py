@@ -27,7 +27,7 @@ from tfhrnn.export import SAVED_MODEL_FILES, export, write_saved_model
 from tfhrnn.model_card import model_card
 from tfhrnn.new_run import create_run, log_of, write_tables
 from tfhrnn.run_folder import RunFolder
-from tfhrnn.trained_model import TrainedModel
+from tfhrnn.trained_model import TrainedModel, warn
 from tfhrnn.training import load_model, sayer, train_run
 from tfhrnn.updates import REPLAY, start_update, update_config
 
@@ -311,6 +311,9 @@ class HRNNRecommender(TrainedModel):
         Raises:
           ConfigError: there is no such retrieval, or a filter is none.
           RunError: it cannot be written.
+
+        Warns:
+          UnmetValueWarning: as in `recommend`.
         """
         rules = AnswerRules(
             filters or {},
@@ -319,5 +322,6 @@ class HRNNRecommender(TrainedModel):
             promotions or {},
         )
         run, predictor = self._trained(), self._predictor(retrieval, rules)
+        warn(predictor.unmet())
         card = model_card(run, predictor, name=name or Path(out).name, retrieval=retrieval)
         return export(predictor, out, card)

@@ -1,7 +1,7 @@
 """What every command line here has in common: how it ends.
 
 Bad input is one line on standard error and exit code 2; Ctrl-C is 130 with what was done kept;
-success is 0.
+success is 0, with a line on standard error for what may be a mistake.
 """
 
 from __future__ import annotations
@@ -9,10 +9,14 @@ from __future__ import annotations
 import argparse
 import os
 import sys
-from collections.abc import Callable
-from typing import NoReturn
+import warnings
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import NoReturn, TextIO
 
-from tfhrnn.errors import TfhrnnError
+from rich.console import Console
+
+from tfhrnn.errors import TfhrnnError, UnmetValueWarning
 
 
 class Parser(argparse.ArgumentParser):
@@ -52,6 +56,36 @@ def exit_code(name: str, work: Callable[[], None], further: str = "") -> int:
         print(f"{name}: {_one_line(reason)}", file=sys.stderr)
         return 2
     return 0
+
+
+@contextmanager
+def warnings_as_lines(name: str, console: Console) -> Iterator[None]:
+    """Shows our own warnings as a line each, and others as ever.
+
+    Args:
+      name: of the command, which the lines begin with.
+      console: where to.
+    """
+    with warnings.catch_warnings():
+        warnings.simplefilter("always", UnmetValueWarning)
+        as_ever = warnings.showwarning
+
+        def show(
+            message: Warning | str,
+            category: type[Warning],
+            filename: str,
+            lineno: int,
+            file: TextIO | None = None,
+            line: str | None = None,
+        ) -> None:
+            if not issubclass(category, UnmetValueWarning):
+                as_ever(message, category, filename, lineno, file, line)
+                return
+            text = f"{name}: warning: {_one_line(str(message))}"
+            console.print(text, highlight=False, soft_wrap=True)
+
+        warnings.showwarning = show
+        yield
 
 
 def _one_line(text: str) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import warnings
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
@@ -26,7 +27,7 @@ from tfhrnn.data.catalogue import Catalogue
 from tfhrnn.data.event_log import EventLog
 from tfhrnn.data.item_ages import item_ages
 from tfhrnn.data.sources import TableSource
-from tfhrnn.errors import ConfigError, RunError
+from tfhrnn.errors import ConfigError, RunError, UnmetValueWarning
 from tfhrnn.frames import Frame, in_kind_of
 from tfhrnn.histories import Histories
 from tfhrnn.models.hrnn import HRNN
@@ -160,6 +161,10 @@ class TrainedModel:
             feedback or event types that the model doesn't read, no such retrieval, or columns
             without a table.
           DataError: lists of unlike lengths, or a value that is no number where one is read.
+
+        Warns:
+          UnmetValueWarning: a filter or promotion names a value that no item has, or a type that no
+            event has.
         """
         if rerank is not None and rerank < k:
             raise ConfigError(f"rerank: got {rerank}, expected k = {k} or more")
@@ -201,6 +206,8 @@ class TrainedModel:
             columns=columns,
             known_columns=run.columns,
         )
+        kinds = asked.histories.event_types or ()
+        warn(predictor.unmet(options, {kind for row in kinds for kind in row}))
         request = predictor.inputs(asked.histories, options, query_time=asked.query_time)
         with in_words():
             found = predictor.ask("recommend", request)
@@ -275,6 +282,9 @@ class TrainedModel:
         Raises:
           ConfigError: as in `recommend`.
           RunError: the event log is missing, or the file cannot be written.
+
+        Warns:
+          UnmetValueWarning: as in `recommend`.
         """
         rules = AnswerRules.of_question(
             filter, promotion, ranking_influence, exploration_item_age_cut_off
@@ -296,6 +306,7 @@ class TrainedModel:
             promotion="" if promotion is None else PROMOTION,
             percent_promoted_items=percent_promoted_items,
         )
+        warn(predictor.unmet(options, data.event_types))
         return recommend_all(
             predictor,
             run.facts,
@@ -391,3 +402,9 @@ class TrainedModel:
         if self.run is None or self.model is None:
             raise RunError("got a recommender that is not fitted, expected fit() or load() first")
         return self.run
+
+
+def warn(unmet: Sequence[str]) -> None:
+    """Warns the caller's caller of what filters name in vain."""
+    for line in unmet:
+        warnings.warn(line, UnmetValueWarning, stacklevel=3)

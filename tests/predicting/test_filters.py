@@ -259,7 +259,7 @@ def test_numbers_that_a_table_has_as_texts_are_numbers() -> None:
         (
             "INCLUDE ItemID WHERE Items.genre IN ($G)",
             "filter 'x', position 22: got Items.genre, expected one of item_id, genres, studio, "
-            "year, plot (did you mean 'genres'?)",
+            "year (did you mean 'genres'?)",
         ),
         (
             "INCLUDE ItemID WHERE Items.plot IN ($G)",

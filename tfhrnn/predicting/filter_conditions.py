@@ -90,7 +90,7 @@ def field_spec(condition: Condition, specs: Sequence[FeatureSpec], where: str) -
     alike = [spec for spec in specs if spec.name.lower() == condition.field.lower()]
     at = f"{where}, position {condition.position}: got {condition.dataset}.{condition.field}"
     if len(exact or alike) != 1:
-        names = [spec.name for spec in specs]
+        names = [spec.name for spec in specs if spec.kind != "text"]
         if not names:
             raise ConfigError(f"{at}, but this model reads no user features")
         hint = did_you_mean(condition.field, names)
@@ -113,20 +113,26 @@ class ItemCondition(tf.Module):
       condition: of `Items`.
       spec: the field's feature; `ID` for the id itself.
       catalogue: the items.
+
+    Attributes:
+      known: the values that items have, none of a number.
     """
 
     def __init__(self, condition: Condition, spec: FeatureSpec, catalogue: Catalogue) -> None:
         super().__init__()
         self.condition, self.spec, self.num_items = condition, spec, catalogue.num_items
+        self.known: frozenset[str] = frozenset()
         if spec.kind == "numeric":
             raw = catalogue.frame[spec.name].cast(pl.Float64, strict=False).fill_null(math.nan)
             self.numbers = tf.constant(raw.to_numpy(), tf.float64)
             return
         texts = feature_array(catalogue.frame[spec.name].to_list(), spec, "items")
-        pairs = [(row, value) for row, cell in enumerate(texts) for value in _values(cell, spec)]
+        pairs = [
+            (row, value) for row, cell in enumerate(texts) for value in cell_values(cell, spec)
+        ]
         known = list(dict.fromkeys(value for _, value in pairs))
         place = {value: at for at, value in enumerate(known)}
-        self.num_values = len(known)
+        self.known, self.num_values = frozenset(known), len(known)
         self.index = string_index(known or [""], first=0, default=len(known))
         self.pair_item = tf.constant([row for row, _ in pairs], tf.int32)
         self.pair_value = tf.constant([place[value] for _, value in pairs], tf.int32)
@@ -257,7 +263,7 @@ def _bound(condition: Condition, brought: Brought) -> tf.Tensor:
     return tf.constant([value], tf.float64)
 
 
-def _values(cell: str, spec: FeatureSpec) -> list[str]:
+def cell_values(cell: str, spec: FeatureSpec) -> list[str]:
     """The values of a raw cell."""
     if spec is ID:
         return [cell]

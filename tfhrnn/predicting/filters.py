@@ -10,9 +10,9 @@ it is evaluated before the best items are chosen.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from functools import reduce
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import tensorflow as tf
 
@@ -30,6 +30,7 @@ from tfhrnn.predicting.filter_conditions import (
     field_spec,
 )
 from tfhrnn.predicting.request_reader import Inputs, RequestReader, Signature, spec
+from tfhrnn.predicting.unmet_values import unmet_values
 from tfhrnn.predicting.user_reader import Reading
 
 VALUES = "filter_values"
@@ -59,7 +60,7 @@ class _Compiled(tf.Module):
         where: str,
     ) -> None:
         super().__init__()
-        self.expression = expression
+        self.expression, self.where = expression, where
         self.parameters = tuple(
             name for condition in expression.conditions for name in condition.parameters
         )
@@ -83,6 +84,12 @@ class _Compiled(tf.Module):
             for group in self.expression.any_of
         ]
         return reduce(tf.logical_or, groups)
+
+    def unmet(self, **data: Any) -> Iterator[str]:
+        """See `unmet_values`."""
+        asked = (condition for group in self.expression.any_of for condition in group)
+        for condition, of_items in zip(asked, self.items, strict=True):
+            yield from unmet_values(condition, of_items, self.where, **data)
 
     def counts(self, reading: Reading, brought: Brought) -> tf.Tensor:
         """For which rows it counts, `[batch]` bool."""
@@ -135,6 +142,17 @@ class Filters(tf.Module):
         every = [one for compiled in self._filters for one in compiled]
         self.parameters = tuple(dict.fromkeys(name for one in every for name in one.parameters))
         self.reads_event_types = any(one.reads_event_types for one in every)
+
+    def unmet(
+        self,
+        event_types: Collection[str],
+        brought: Mapping[str, Sequence[str]],
+        new_items: Mapping[str, Sequence[Any]],
+    ) -> list[str]:
+        """A line for each value that is named in vain, see `unmet_values`."""
+        data = {"event_types": event_types, "brought": brought, "new_items": new_items}
+        every = (one for compiled in self._filters for one in compiled)
+        return list(dict.fromkeys(line for one in every for line in one.unmet(**data)))
 
     def signature(self) -> Signature:
         """The input that names a filter, and that of parameters where there are some."""
@@ -190,8 +208,8 @@ class Filters(tf.Module):
             tf.debugging.Assert(
                 tf.reduce_all(brought.is_given(parameter) | ~mine),
                 [
-                    f"{VALUES}: expected {parameter}=value for the {_called(self.kind, name)}, got",
-                    brought.values,
+                    f"{VALUES}: expected {parameter}=value for the "
+                    f"{_called(self.kind, name)}, got no {parameter}"
                 ],
             )
             for one in expressions
