@@ -184,3 +184,13 @@ def test_similar_items_from_the_command_line(
     wanted = trained.similar([film], k=2)
     assert told["unknown"] == ["none"]
     assert [row["similar"] for row in told["items"]] == wanted["similar"].to_list()
+
+
+def test_a_users_value_that_the_model_has_not_met_is_said(
+    run_folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    words = ["recommend", "--run", str(run_folder), "--user", "age=99", "--user"]
+    assert cli.main([*words, "group=gold"]) == 0
+    assert 'not among the values of group, read as unknown: "gold"\n' in capsys.readouterr().out
+    assert cli.main([*words, "group=a"]) == 0
+    assert "read as unknown" not in capsys.readouterr().out

@@ -172,17 +172,32 @@ def _question(
             known = {"", *recommender.run.facts.event_types}
             others = [kind for kind in dict.fromkeys(types[0]) if kind not in known]
             _say_unknown("among the event types, read as unknown", others, console)
+    user = dict(name_value_pairs(arguments.user, "--user"))
+    _say_unknown_values(user, recommender, console)
     question = {
         "gap": arguments.gap,
         "query_time": arguments.query_time,
         "times": times,
         "feedback": feedback,
-        "user_columns": {
-            name: [value] for name, value in name_value_pairs(arguments.user, "--user")
-        },
+        "user_columns": {name: [value] for name, value in user.items()},
         "event_types": types,
     }
     return recommender, id_list(arguments.history, "--history"), question
+
+
+def _say_unknown_values(
+    user: dict[str, str], recommender: HRNNRecommender, console: Console
+) -> None:
+    """Names the values of a user's features that the model has not met."""
+    from tfhrnn.predicting.filter_conditions import cell_values
+
+    assert recommender.run is not None
+    features = recommender.run.user_features if recommender.config.model.user_features else None
+    for spec in features.specs if features else ():
+        if spec.name in user and spec.kind in ("categorical", "multi-hot"):
+            others = [v for v in cell_values(user[spec.name], spec) if v not in spec.vocabulary]
+            what = f"among the values of {spec.name}, read as unknown"
+            _say_unknown(what, dict.fromkeys(others), console)
 
 
 def _answers(
