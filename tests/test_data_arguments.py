@@ -10,7 +10,7 @@ import pytest
 from tfhrnn.data.columns import ALIASES
 from tfhrnn.data_arguments import add_data_commands, reading_arguments
 
-COMMANDS = ("prepare", "propose-thresholds", "diagnose", "export-examples")
+COMMANDS = ("prepare", "propose-thresholds", "diagnose", "history", "export-examples")
 
 
 def parser() -> tuple[argparse.ArgumentParser, dict[str, tuple[str, str]]]:

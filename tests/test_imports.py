@@ -38,7 +38,8 @@ STAGES = (
     ("quickstart", "experiments", "choices"),
     (
         *("arguments", "asking_arguments", "asking", "comparison_commands", "data_arguments"),
-        *("data_commands", "table_commands", "log_option", "commands", "cli", "__main__"),
+        *("data_commands", "history_command", "table_commands", "log_option"),
+        *("commands", "cli", "__main__"),
     ),
 )
 STAGE = {name: stage for stage, names in enumerate(STAGES) for name in names}

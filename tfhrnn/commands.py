@@ -30,16 +30,17 @@ from tfhrnn.data_commands import diagnose, prepare, show_thresholds, write_examp
 from tfhrnn.errors import ConfigError, RunError
 from tfhrnn.evaluation.detail_tables import print_details
 from tfhrnn.evaluation.result_table import print_experiment, print_result
+from tfhrnn.history_command import history
 from tfhrnn.log_option import log_callbacks
 from tfhrnn.personalize import own_names
 from tfhrnn.progress import Progress
 from tfhrnn.run_folder import RunFolder
-from tfhrnn.startup import start_tensorflow
 from tfhrnn.shell import warnings_as_lines
+from tfhrnn.startup import start_tensorflow
 from tfhrnn.table_commands import tables
 
 _prepare, _propose_thresholds = prepare, show_thresholds
-_diagnose, _export_examples = diagnose, write_examples
+_diagnose, _export_examples, _history = diagnose, write_examples, history
 _recommend, _recommend_all, _rank = recommend, recommend_all, rank
 _similar, _compare, _tables = similar, compare, tables
 _WATCHED = {"perplexity": "perplexity", "ndcg": "NDCG@10", "rmse": "RMSE"}

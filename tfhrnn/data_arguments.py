@@ -93,6 +93,17 @@ def add_data_commands(command: Callable[[str, str, str], argparse.ArgumentParser
         "--out", default="diagnosis.html", metavar="FILE", help="the page (default diagnosis.html)"
     )
 
+    history = command(
+        "history",
+        "a user's events as a model reads them, and as recommend, rank and REST take them",
+        "history --data data --user 32 --last 20",
+    )
+    history.add_argument("--data", required=True, metavar="DIR", help="an event log")
+    history.add_argument("--user", required=True, metavar="ID", help="whose events")
+    history.add_argument(
+        "--last", type=int, metavar="N", help="only the last N events (left out: all)"
+    )
+
     examples = command(
         "export-examples",
         "write an event log as TFRecord files of tf.train.Example, to train elsewhere; "
