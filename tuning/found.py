@@ -69,8 +69,9 @@ def _plain(found: Found) -> dict[str, Any]:
     """Everything found, as plain values."""
     best = None
     if found.result is not None:
-        figures = ("perplexity", "hit_rate_at_10", "ndcg_at_10", "mrr_at_10", "protocol")
-        best = {name: found.result[name] for name in figures}
+        rates = ("hit_rate_at_10", "ndcg_at_10", "mrr_at_10")
+        figures = ("perplexity", "weighted_perplexity", *rates, "protocol")
+        best = {name: found.result[name] for name in figures if name in found.result}
         best |= {"judged_on": judged_on(found.result), "run": str(found.out / BEST)}
         best |= {"export_dir": str(found.export_dir)}
     return {

@@ -16,6 +16,7 @@ from jinja2 import ChoiceLoader, Environment, PackageLoader, StrictUndefined
 
 from tfhrnn.data.files import whole_file
 from tfhrnn.evaluation.canvas import png
+from tfhrnn.evaluation.result_table import WEIGHTED, weighted_text
 from tuning.importance import importances, shown
 from tuning.oracles import OBJECTIVES, ObjectiveName
 from tuning.plots import plot_importance, plot_parallel
@@ -77,6 +78,7 @@ def write_page(
         judged_on=judged_on,
         tested=None if result is None else _tested(result),
         rates=[name for key, name in _RATES.items() if result and key in result],
+        weighted=_weighted(result),
         importances=found,
         unvaried=_unvaried(space, scored),
         pictures=_pictures(space, scored, objective, found),
@@ -152,6 +154,14 @@ def _tested(result: Mapping[str, Any]) -> list[tuple[str, float, float, list[flo
         )
         for name, value in result["perplexity"].items()
     ]
+
+
+def _weighted(result: Mapping[str, Any] | None) -> str:
+    """What is said of the weights of events, "" where all of them are 1."""
+    if not (result or {}).get("weighted_perplexity"):
+        return ""
+    assert result is not None
+    return f"{WEIGHTED.capitalize()} {weighted_text(result)}"
 
 
 def _pictures(

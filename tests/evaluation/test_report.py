@@ -280,3 +280,19 @@ def test_what_is_given_stays_as_it_was(tmp_path: Path) -> None:
     write_report(tmp_path / "r.html", result=result, metrics=METRICS, gaps=gaps, summary={})
     assert result == full_result()
     np.testing.assert_array_equal(gaps, GAPS)
+
+
+def test_the_perplexity_by_weights_of_events_is_told(tmp_path: Path) -> None:
+    pages = []
+    for more in ({}, {"weighted_perplexity": {"popularity": 790.26, "best": 9.54321}}):
+        page = write_report(
+            tmp_path / "page.html",
+            result={**full_result(), **more},
+            metrics=None,
+            gaps=np.zeros(0, np.int64),
+            summary={},
+        )
+        pages.append(page.read_text(encoding="utf-8"))
+    said = "as training and its validation figure count them, the perplexity is popularity 790.3, "
+    assert said not in pages[0]
+    assert f"{said}best 9.543.</p>" in pages[1]

@@ -9,16 +9,26 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import polars as pl
 import pytest
+import tensorflow as tf
 
 from tfhrnn.config import preset
 from tfhrnn.data.event_log import EventLog
 from tfhrnn.data.split import Part
+from tfhrnn.data.windows import Batch
 from tfhrnn.errors import ProtocolError, RunError
 from tfhrnn.evaluation.evaluate import judge
-from tfhrnn.evaluation.result import evaluate_run, merge, popularity_shares, result_key
+from tfhrnn.evaluation.result import (
+    evaluate_run,
+    merge,
+    popularity_shares,
+    result_key,
+    weighted_perplexity,
+)
 from tfhrnn.protocol import Protocol
 from tfhrnn.recommender import HRNNRecommender
+from tfhrnn.training import build_windows
 
 
 @pytest.fixture(scope="module")
@@ -180,3 +190,44 @@ def test_first_targets_that_are_leaked_are_told_apart(
     assert set(leaked["perplexity_of_others"]) == {"popularity", "hrnn"}
     assert found["protocol"] == result["protocol"]  # judged as any other model is
     assert "leaked_first_targets" not in result
+
+
+def test_weights_of_events_give_the_figure_of_training_beside_the_protocol_s(
+    result: dict[str, Any], trained: HRNNRecommender, tiny_log: EventLog
+) -> None:
+    run, model = trained.run, trained.model
+    assert run is not None and model is not None
+    weights = np.array([0.2, 1.0, 0.0], np.float32)[np.arange(tiny_log.num_events) % 3]
+    log = dataclasses.replace(tiny_log, weight=weights)
+    found = evaluate_run(run, log, model, trained.predictor)
+    assert "weighted_perplexity" not in result
+    assert {k: v for k, v in found.items() if k in ("perplexity", "by_level", "protocol")} == {
+        key: result[key] for key in ("perplexity", "by_level", "protocol")
+    }
+    # What validation computes, window by window, on the same users.
+    config, state, nats, weight = run.config, None, 0.0, 0.0
+    windows = build_windows(config, log, run.users(log, Part.TEST), training=False)
+    state = model.tower.initial_state(config.training.batch_size)
+    for arrays in windows.batches():
+        batch = Batch(*map(tf.constant, arrays))
+        log_p, _, state = model.judge(batch, state)
+        nats -= float(tf.reduce_sum(log_p * batch.weight))
+        weight += float(tf.reduce_sum(batch.weight))
+    assert found["weighted_perplexity"]["best"] == pytest.approx(np.exp(nats / weight), rel=1e-4)
+    assert found["weighted_perplexity"]["best"] != pytest.approx(found["perplexity"]["best"])
+    both = merge(found, named(found, "hrnn"))["weighted_perplexity"]
+    assert set(both) == {"popularity", "best"} and both == found["weighted_perplexity"]
+
+
+def test_a_weighted_perplexity_counts_each_target_by_its_event(tiny_log: EventLog) -> None:
+    weights = np.ones(tiny_log.num_events, np.float32)
+    begin = int(tiny_log.offsets[3])
+    weights[begin : begin + 2] = [3.0, 1.0]
+    log = dataclasses.replace(tiny_log, weight=weights)
+    rows = pl.DataFrame({"user": [3, 3], "position": [0, 1], "log_p": np.log([0.5, 1 / 32])})
+    # log2: (3 · 1 + 1 · 5) / 4 = 2
+    assert weighted_perplexity({"m": rows}, log) == {"m": pytest.approx(4)}
+    assert weighted_perplexity({"m": rows}, log, first_targets=False) == {"m": pytest.approx(32)}
+    first = rows.head(1)
+    assert weighted_perplexity({"m": first}, log, first_targets=False) == {}
+    assert weighted_perplexity({"m": rows}, tiny_log) == {}

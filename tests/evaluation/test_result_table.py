@@ -50,6 +50,17 @@ def test_leaked_first_targets_are_told() -> None:
     )
 
 
+def test_the_perplexity_by_weights_is_told_beside_the_protocol_s() -> None:
+    record = result(popularity=(800.0, 9.0, 0.1, 0.1, 0.1), hrnn=(150.0, 9.0, 0.1, 0.1, 0.1))
+    assert "weight" not in shown(record)
+    record["weighted_perplexity"] = {"popularity": 790.26, "hrnn": 9.54321}
+    assert shown(record).splitlines()[-1] == (
+        "in the table above every event is a target of weight 1; by the weights of events, as "
+        "training and its validation figure count them, the perplexity is popularity 790.3, "
+        "hrnn 9.543"
+    )
+
+
 def shown(record: dict[str, Any], width: int = 120) -> str:
     screen = StringIO()
     print_result(record, Console(file=screen, width=width, markup=False, emoji=False))

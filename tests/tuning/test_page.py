@@ -193,3 +193,13 @@ def test_bars_are_the_shares_and_marks_are_chance() -> None:
     assert widths == [one.share for one in found]
     assert numbers(axes.lines[0].get_xdata()) == [one.chance for one in found]
     assert [text.get_text() for text in axes.get_yticklabels()] == ["a", "b"]
+
+
+def test_weights_of_events_are_told_where_figures_would_be_compared(
+    tmp_path: Path, space: Space, rows: list[Row]
+) -> None:
+    said = "by the weights of events, as training and its validation figure count them"
+    assert said not in page_of(tmp_path / "a.html", space, rows, result=RESULT)
+    weighted = {**RESULT, "weighted_perplexity": {"popularity": 25.0, "hrnn": 15.96}}
+    page = page_of(tmp_path / "b.html", space, rows, result=weighted)
+    assert f"{said}, the perplexity is popularity 25.0, hrnn 16.0. val_perplexity of the" in page

@@ -3,8 +3,8 @@
 As in Amazon Personalize's event configuration (`eventType`, `eventValueThreshold`, `weight`): some
 types are asked for, a row's feedback may have to reach a threshold of its type, and a type has a
 weight. Rows that a rule leaves out are no events at all: no history holds them. A weight of 0 is
-the other choice: the event stays in the history and is no target, neither in training nor in
-judging.
+the other choice: the event stays in the history and is no target of training and validation; what
+`evaluate` prints first counts every event as 1.
 """
 
 from __future__ import annotations

@@ -30,6 +30,7 @@ from tfhrnn.data.sessions import describe_seconds
 from tfhrnn.evaluation.canvas import png
 from tfhrnn.evaluation.detail_tables import details
 from tfhrnn.evaluation.plots import level_name, plot_by_level, plot_learning, plot_sweep
+from tfhrnn.evaluation.result_table import WEIGHTED, weighted_text
 
 _RATES: Final = {"hit_rate_at_10": "HR@10", "ndcg_at_10": "NDCG@10", "mrr_at_10": "MRR@10"}
 _OPTIONAL: Final = (  # what the template asks for, and a result may lack
@@ -44,6 +45,7 @@ _OPTIONAL: Final = (  # what the template asks for, and a result may lack
     "served",
     "test_targets",
     "versions",
+    "weighted_perplexity",
 )
 _LEVEL_RATES: Final = {"hit_rate": "HR@10", "ndcg": "NDCG@10", "mrr": "MRR@10"}
 
@@ -93,6 +95,7 @@ def _render(
         lstrip_blocks=True,
     )
     environment.filters.update(
+        weighted=weighted_text,
         count=lambda number: f"{number:,}",
         genres=_genres,
         level=lambda level: level_name(level, thresholds),
@@ -117,6 +120,7 @@ def _render(
         details=details({key: value for key, value in result.items() if key != "by_level"}),
         settings={name: part for name, part in config.items() if isinstance(part, Mapping)},
         summary=summary,
+        weighted=WEIGHTED,
     )
 
 

@@ -27,6 +27,7 @@ from tfhrnn.evaluation.evaluate import (
     judge_popularity,
 )
 from tfhrnn.evaluation.exposure import exposure
+from tfhrnn.evaluation.metrics import perplexity
 from tfhrnn.evaluation.ranked_lists import best_items, write_lists
 from tfhrnn.evaluation.sweep import history_rows, sweep_user, sweep_users
 from tfhrnn.histories import Histories
@@ -79,6 +80,8 @@ def evaluate_run(
       perplexity, HR, NDCG and MRR at 10 with their intervals, the same averaged by users, by
       level and by position in the history, the gap sweep of one user and over all test users,
       and how it was trained. With `lists`, `exposure` says what they show of the catalogue.
+      Where events of the log weigh other than 1, `weighted_perplexity` is that of the same targets
+      by their weights, as training's validation figure is taken.
       Where first targets are leaked
       (`first_item_features`), `leaked_first_targets` says how many there are and what the
       perplexity of the others is.
@@ -104,6 +107,7 @@ def evaluate_run(
         counts = item_counts(counted.log, counted.users)
         shown_lists = {"exposure": {result_key(config): exposure(columns, counts)}}
     values = {name: figures(rows, protocol.k) for name, rows in judged.items()}
+    weighted = weighted_perplexity(judged, log, first_targets=config.training.first_targets)
     shares = popularity_shares(*counted)
     shown = sweep_example(log, test)
     return {
@@ -121,6 +125,7 @@ def evaluate_run(
             key: {name: found[name_] for name, found in values.items()}
             for key, name_ in METRICS.items()
         },
+        **({"weighted_perplexity": weighted} if weighted else {}),
         **({"leaked_first_targets": _leaked(judged)} if config.model.first_item_features else {}),
         "intervals": {name: intervals(rows, protocol.k) for name, rows in judged.items()},
         "averaged_by_users": {
@@ -141,6 +146,29 @@ def evaluate_run(
         "epochs": run.epochs().filter(pl.col("epoch").cast(pl.String) != "0").height,
         "run": {"split": "split.parquet", "metrics": "metrics.csv"},
     }
+
+
+def weighted_perplexity(
+    judged: Mapping[str, pl.DataFrame], log: EventLog, *, first_targets: bool = True
+) -> dict[str, float]:
+    """Every model's perplexity by the events' weights; empty where all of them weigh 1.
+
+    Args:
+      judged: rows of `judge` by model.
+      log: the events that were judged.
+      first_targets: whether a user's first event counts, as `TrainingConfig.first_targets`.
+    """
+    found: dict[str, float] = {}
+    if bool(np.all(log.weight == 1)):
+        return found
+    for name, rows in judged.items():
+        users, positions = rows["user"].to_numpy(), rows["position"].to_numpy()
+        weight = np.asarray(log.weight)[log.offsets[users] + positions].astype(np.float64)
+        if not first_targets:
+            weight[positions == 0] = 0.0
+        if weight.sum() > 0:
+            found[name] = perplexity(rows["log_p"].to_numpy(), weight)
+    return found
 
 
 def _leaked(judged: Mapping[str, pl.DataFrame]) -> dict[str, Any]:
@@ -195,7 +223,9 @@ def merge(first: dict[str, Any], second: dict[str, Any], label: str = "") -> dic
             raise RunError(f"got two results named {shown!r}, expected one")
     alike = first["thresholds"] == second["thresholds"]
     # Results of earlier versions lack some.
-    others = {"intervals", "by_position", "exposure"} & (first.keys() | second.keys())
+    others = {"intervals", "by_position", "exposure", "weighted_perplexity"} & (
+        first.keys() | second.keys()
+    )
     merged = (*METRICS, *sorted(others), *(("by_level",) if alike else ()))
     return {
         **first,

@@ -8,6 +8,21 @@ from typing import Any, Final
 from rich.console import Console
 from rich.table import Table
 
+WEIGHTED: Final = (
+    "in the table above every event is a target of weight 1; by the weights of events, as training "
+    "and its validation figure count them, the perplexity is"
+)
+
+
+def weighted_text(result: Mapping[str, Any]) -> str:
+    """A result's perplexity by the weights of events, of every model.
+
+    >>> weighted_text({"weighted_perplexity": {"popularity": 20.02, "best": 3.14159}})
+    'popularity 20.0, best 3.142'
+    """
+    found = result["weighted_perplexity"].items()
+    return ", ".join(f"{name} {written(_PERPLEXITY, value)}" for name, value in found)
+
 
 def print_result(result: dict[str, Any], console: Console) -> None:
     """The figures as a table, with the protocol they were taken under."""
@@ -27,6 +42,8 @@ def print_result(result: dict[str, Any], console: Console) -> None:
         f"protocol {protocol['hash']}; ± is a standard error over users",
         highlight=False,
     )
+    if "weighted_perplexity" in result:
+        console.print(f"{WEIGHTED} {weighted_text(result)}", highlight=False, soft_wrap=True)
     if "leaked_first_targets" in result:
         leaked = result["leaked_first_targets"]
         others = leaked["perplexity_of_others"].items()
