@@ -6,7 +6,7 @@ import logging
 
 import pytest
 
-from tfhrnn.epoch_steps import EpochSteps
+from tfhrnn.epoch_steps import EpochSteps, figures_text
 from tfhrnn.progress import LOGGER
 
 
@@ -59,6 +59,17 @@ def test_the_last_epoch_has_nothing_left_and_lines_may_be_left_out(
     heard.clear()
     run_epochs(EpochSteps("perplexity", lines=False), clock, [2.0], 1)
     assert not any("loss" in message for message in heard.messages)
+
+
+def test_the_loss_of_impressions_is_told_where_it_is_trained_on() -> None:
+    logs = {"loss": 5.25, "perplexity": 190.0, "impression_loss": 0.61234}
+    assert figures_text(logs, "ndcg") == (
+        "loss 5.2500, training perplexity 190 and impression loss 0.6123"
+    )
+    logs |= {"val_perplexity": 203.4, "val_ndcg": 0.12, "val_impression_loss": 0.7}
+    assert figures_text(logs, "ndcg") == (
+        "loss 5.2500, validation perplexity 203.4 and NDCG@10 0.1200 and impression loss 0.7000"
+    )
 
 
 def test_without_validation_users_the_training_figure_is_told(

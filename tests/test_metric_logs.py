@@ -87,10 +87,14 @@ def test_csv_tensorboard_and_both_libraries_tell_the_same(
     assert train(tiny_log, run, "--log", "mlflow", "--log", "wandb", "--log", "mlflow") == 0
     table = rows(run)
     assert [row["epoch"] for row in table] == ["1", "2"]
-    for part, name in (("train", "perplexity"), ("validation", "val_perplexity")):
+    for part, name in (
+        ("train", "perplexity"),
+        ("validation", "val_perplexity"),
+        ("train", "learning_rate"),
+    ):
         events = EventAccumulator(str(run / "tensorboard" / part), size_guidance={"tensors": 0})
         events.Reload()
-        found = events.Tensors("epoch_perplexity")
+        found = events.Tensors(f"epoch_{name.removeprefix('val_')}")
         assert [event.step for event in found] == [0, 1]
         values = [float(tf.make_ndarray(event.tensor_proto)) for event in found]
         assert values == pytest.approx([float(row[name]) for row in table], rel=1e-6)

@@ -14,6 +14,7 @@ _FIGURES: Final = {
     "perplexity": "perplexity {:.4g}",
     "ndcg": "NDCG@10 {:.4f}",
     "rmse": "RMSE {:.4f}",
+    "impression_loss": "impression loss {:.4f}",
 }
 
 
@@ -77,6 +78,6 @@ def figures_text(logs: Mapping[str, float], watched: str) -> str:
     """
     validated = "val_perplexity" in logs
     prefix, kind = ("val_", "validation") if validated else ("", "training")
-    names = dict.fromkeys(("perplexity", watched))
+    names = dict.fromkeys(("perplexity", watched, "impression_loss"))
     shown = [_FIGURES[n].format(logs[prefix + n]) for n in names if prefix + n in logs]
     return ", ".join([f"loss {logs['loss']:.4f}", f"{kind} {' and '.join(shown)}"])

@@ -25,9 +25,11 @@ from tfhrnn.run_folder import RunFolder
 from tfhrnn.schedules import learning_rate, plateaus
 from tfhrnn.weight_average import WeightAverage
 
-# rmse stands only where the model has a ranking head.
+# rmse stands only where the model has a ranking head, impression_loss where impressions are trained
+# on.
 COLUMNS = (
-    *("epoch", "loss", "perplexity", "rmse", "val_loss", "val_perplexity", "val_ndcg", "val_rmse"),
+    *("epoch", "loss", "perplexity", "rmse", "impression_loss"),
+    *("val_loss", "val_perplexity", "val_ndcg", "val_rmse", "val_impression_loss"),
     *("learning_rate", "seconds"),
 )
 
@@ -119,10 +121,10 @@ class Keeper(tf.keras.callbacks.Callback):
             self._write_best()
         if self.average is not None:
             self.average.hide()
+        logs["learning_rate"] = self.rate  # for the callbacks that follow, such as TensorBoard's
         row = {
             **logs,
             "epoch": epoch + 1,
-            "learning_rate": self.rate,
             "seconds": time.monotonic() - self.started,
         }
         self.rows.append({name: row.get(name, "") for name in COLUMNS})

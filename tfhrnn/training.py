@@ -18,6 +18,7 @@ from tfhrnn.config import Config, TrainingConfig
 from tfhrnn.data.append import Replay
 from tfhrnn.data.event_log import EventLog
 from tfhrnn.data.facts import TrainingFacts, events_of
+from tfhrnn.data.impressions import has_impressions
 from tfhrnn.data.recency import recency_weights
 from tfhrnn.data.replay import ReplayWindows
 from tfhrnn.data.windows import Batch, Windows
@@ -103,7 +104,7 @@ def build_windows(
         flush_steps=flush_steps,
         target_weight=None if how.first_targets else _after_first,
         time_weight=time_weight,
-        shown=log.most_shown if training and how.impression_weight else 0,
+        shown=log.most_shown if how.impression_weight else 0,
         seed=how.seed,
     )
 
@@ -194,10 +195,12 @@ def train(
         batches, steps = devices.batches(windows, first_epoch=done)
         validation, validation_steps = None, None
         if len(validation_users):
+            judged_log = validation_log or log
+            model.evaluates_impressions = has_impressions(judged_log, validation_users)
             validation, validation_steps = devices.batches(
                 build_windows(
                     config,
-                    validation_log or log,
+                    judged_log,
                     validation_users,
                     training=False,
                     flush_steps=flush,

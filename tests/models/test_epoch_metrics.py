@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tfhrnn.evaluation.metrics import ndcg, perplexity
-from tfhrnn.models.epoch_metrics import NDCG, Perplexity
+from tfhrnn.models.epoch_metrics import NDCG, ImpressionLoss, Perplexity
 
 
 def test_the_perplexity_is_of_all_targets_and_not_a_mean_over_windows() -> None:
@@ -51,3 +51,12 @@ def test_the_ndcg_is_the_evaluators_of_every_target_as_often_as_its_weight(
     repeated = np.repeat([rank for rank, _ in targets], [weight for _, weight in targets])
     wanted = float(np.mean(ndcg(repeated, 10))) if len(repeated) else 0.0
     assert float(metric.result()) == pytest.approx(wanted, abs=1e-5)
+
+
+def test_the_loss_of_impressions_is_of_the_targets_that_have_some() -> None:
+    metric = ImpressionLoss()
+    shown = tf.constant([[[4, -1], [-1, -1], [-1, 0], [2, 3]]])
+    metric.update_state(
+        tf.constant([[1.0, 9.0, 4.0, 9.0]]), shown, tf.constant([[1.0, 1.0, 0.5, 0.0]])
+    )
+    assert float(metric.result()) == pytest.approx((1.0 + 0.5 * 4.0) / 1.5)

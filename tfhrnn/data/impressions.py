@@ -9,13 +9,16 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from tfhrnn.data.disk_arrays import slices, write_npy
 from tfhrnn.data.encoding import EncodedEvents
+
+if TYPE_CHECKING:
+    from tfhrnn.data.event_log import EventLog
 
 _EVENTS_AT_ONCE = 100_000
 
@@ -72,6 +75,12 @@ def padded_rows(
     place = np.arange(most) < counts[:, None]
     rows[place] = np.asarray(shown[_within(bounds[:-1], counts)])
     return rows
+
+
+def has_impressions(log: EventLog, users: NDArray[np.integer]) -> bool:
+    """Whether any event of some users has impressions."""
+    begin, end = log.offsets[users], log.offsets[np.asarray(users) + 1]
+    return bool(np.any(log.shown_offsets[end] > log.shown_offsets[begin]))
 
 
 def _within(begin: NDArray[np.int64], counts: NDArray[np.integer]) -> NDArray[np.int64]:

@@ -13,6 +13,17 @@ class Perplexity(tf.keras.metrics.Mean):
         return tf.exp(super().result())
 
 
+class ImpressionLoss(tf.keras.metrics.Mean):
+    """Mean nats of the choice among the items shown, of the targets that have impressions."""
+
+    def update_state(
+        self, nats: tf.Tensor, shown: tf.Tensor, sample_weight: tf.Tensor
+    ) -> tf.Operation:
+        """Counts `[lanes, window]` nats of `[lanes, window, most]` columns, −1 for no item."""
+        there = tf.cast(tf.reduce_any(shown >= 0, axis=2), tf.float32)
+        return super().update_state(nats, sample_weight=sample_weight * there)
+
+
 class NDCG(tf.keras.metrics.Mean):
     """NDCG@10 with a target a step: the mean of 1 / log2(rank + 2), 0 from rank 10 on."""
 

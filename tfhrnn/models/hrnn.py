@@ -41,7 +41,7 @@ from tfhrnn.layers.replicas import sum_over_replicas
 from tfhrnn.layers.sampled_losses import loss_options_of, make_loss
 from tfhrnn.layers.towers import Control, State, tower, tower_options
 from tfhrnn.layers.variational_dropout import VariationalDropout
-from tfhrnn.models.epoch_metrics import NDCG, Perplexity
+from tfhrnn.models.epoch_metrics import NDCG, ImpressionLoss, Perplexity
 from tfhrnn.models.saving import SavedAsSavedModel
 
 _NEVER = -1e9  # a bias that leaves an item no probability; −inf would make 0 · ∞ in some losses
@@ -234,9 +234,10 @@ class HRNN(SavedAsSavedModel, tfrs.models.Model):
         self._carried = lambda: carried
         self.loss_metric = tf.keras.metrics.Mean("loss")
         self.perplexity_metric = Perplexity("perplexity")
-        ndcg = NDCG("ndcg")  # not in checkpoints, which an earlier version may have written
-        self._ndcg = lambda: ndcg
-        self._evaluates = False
+        # Not in checkpoints, which an earlier version may have written.
+        ndcg, impressions = NDCG("ndcg"), ImpressionLoss("impression_loss")
+        self._ndcg, self._impressions = lambda: ndcg, lambda: impressions
+        self._evaluates, self.evaluates_impressions = False, False
 
     @property
     def carried(self) -> list[tf.Variable]:
@@ -249,6 +250,8 @@ class HRNN(SavedAsSavedModel, tfrs.models.Model):
         own = [self.loss_metric, self.perplexity_metric]
         if self.rating_task is not None:
             own.append(self.rating_task.rmse)
+        if self.impression_weight and (self.evaluates_impressions or not self._evaluates):
+            own.append(self._impressions())
         # In training nobody ranks the whole catalogue, and Keras wants a step to give all there is.
         return [*own, self._ndcg()] if self._evaluates else own
 
@@ -307,16 +310,13 @@ class HRNN(SavedAsSavedModel, tfrs.models.Model):
     ) -> tuple[tf.Tensor, State]:
         """Log-probabilities of every item at each step, `[lanes, window, items]`, and the state."""
         hidden, state, (weights, bias) = self.hidden(batch, state, training=training)
-        scores = (
-            tf.cast(tf.einsum("lwu,iu->lwi", hidden, tf.cast(weights, hidden.dtype)), tf.float32)
-            + bias
-        )
+        scores = tf.einsum("lwu,iu->lwi", hidden, tf.cast(weights, hidden.dtype))
+        scores = tf.cast(scores, tf.float32) + bias
         seen_bias = self.decoder.seen_bias_at(batch.level)
         if seen_bias is not None:
             mask = seen_mask(self._stays(batch), tf.shape(batch.item)[1], self.decoder.num_items)
-            scores += (
-                seen_bias[..., tf.newaxis] if seen_bias.shape.rank == 2 else seen_bias
-            ) * mask
+            spread = seen_bias[..., tf.newaxis] if seen_bias.shape.rank == 2 else seen_bias
+            scores += spread * mask
         return tf.nn.log_softmax(scores), state
 
     def judge(self, batch: Any, state: State) -> tuple[tf.Tensor, tf.Tensor, State]:
@@ -328,16 +328,13 @@ class HRNN(SavedAsSavedModel, tfrs.models.Model):
         self, batch: Any, state: State
     ) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor, State]:
         """As `judge`, with the hidden states `[lanes, window, units]` before the last."""
-        hidden, state, (weights, bias) = self.hidden(batch, state)
-        seen_bias = self.decoder.seen_bias_at(batch.level)
-        stays = None if seen_bias is None else self._stays(batch)
+        hidden, state, matrix = self.hidden(batch, state)
+        scorer = self._scorer(hidden, matrix, batch)
         log_p, ranks = chunked_ranks(
-            hidden,
-            weights,
-            bias,
+            *scorer[:3],
             batch.targets[..., 0] - FIRST_COLUMN,
-            stays=stays,
-            seen_bias=seen_bias,
+            stays=scorer.stays,
+            seen_bias=scorer.seen_bias,
         )
         return log_p, ranks, hidden, state
 
@@ -353,28 +350,22 @@ class HRNN(SavedAsSavedModel, tfrs.models.Model):
             )
             if self.out_of_training is not None:
                 bias = tf.where(self.out_of_training, _NEVER, bias)
-            seen_bias = self.decoder.seen_bias_at(inputs.level)
-            stays = None if seen_bias is None else self._stays(inputs)
-            targets = Targets(inputs.targets - FIRST_COLUMN, inputs.target_count)
+            scorer = self._scorer(hidden, (weights, bias), inputs)
             total, nats = self.training_loss(
-                hidden,
-                weights,
-                bias,
-                targets,
+                *scorer[:3],
+                Targets(inputs.targets - FIRST_COLUMN, inputs.target_count),
                 weight=inputs.weight,
-                stays=stays,
-                seen_bias=seen_bias,
+                stays=scorer.stays,
+                seen_bias=scorer.seen_bias,
             )
             if self.impression_weight:
-                scorer = Scorer(hidden, weights, bias, stays, seen_bias)
-                shown = inputs.shown - FIRST_COLUMN
-                total += (
-                    self.impression_weight * choice_loss(scorer, targets, shown, inputs.weight)[0]
-                )
+                total += self.impression_weight * self._choose(scorer, inputs)
         else:
             log_p, ranks, hidden, state = self.judge_hidden(inputs, tuple(self.carried))
             nats, total = -log_p, -tf.reduce_sum(log_p * inputs.weight)
             self._ndcg().update_state(ranks, sample_weight=inputs.weight)
+            if self.impression_weight and self.evaluates_impressions:
+                self._choose(self._scorer(hidden, self.decoder.item_matrix(), inputs), inputs)
         for variable, part in zip(self.carried, state, strict=True):
             variable.assign(tf.stop_gradient(tf.cast(part, variable.dtype)))
         for metric in (self.loss_metric, self.perplexity_metric):
@@ -384,6 +375,20 @@ class HRNN(SavedAsSavedModel, tfrs.models.Model):
         if self.rating_task is not None:
             loss += self.rating_weight * self._rate_targets(inputs, hidden, training)
         return loss
+
+    def _scorer(self, hidden: tf.Tensor, matrix: tuple[tf.Tensor, tf.Tensor], batch: Any) -> Scorer:
+        """What scores items at the steps of a window, the seen ones' bias with it."""
+        seen_bias = self.decoder.seen_bias_at(batch.level)
+        stays = None if seen_bias is None else self._stays(batch)
+        return Scorer(hidden, *matrix, stays, seen_bias)
+
+    def _choose(self, scorer: Scorer, inputs: Any) -> tf.Tensor:
+        """The summed loss of the choices among the items shown, which are counted."""
+        targets = Targets(inputs.targets - FIRST_COLUMN, inputs.target_count)
+        shown = inputs.shown - FIRST_COLUMN
+        total, nats = choice_loss(scorer, targets, shown, inputs.weight)
+        self._impressions().update_state(nats, shown, inputs.weight)
+        return total
 
     def rate(self, hidden: tf.Tensor, columns: tf.Tensor) -> tf.Tensor:
         """Predicted feedback of given items.
