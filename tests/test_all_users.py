@@ -160,6 +160,7 @@ def test_from_the_command_line(
     assert 'not among the users with events, answered as new users: "nobody"' in shown
     assert f"{out}: 2 users\n" in shown
     expected = {"out": str(out), "users": 2, "new_users": 1, "answered_before": 0}
+    expected |= {"users_with_fewer_items": 0, "users_with_none": 0}
     assert json.loads(told.read_text()) == expected
     assert pl.read_parquet(out)["items"].list.len().to_list() == [4, 4]
     assert cli.main(words) == 0
