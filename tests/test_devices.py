@@ -108,12 +108,17 @@ def alone(tiny_log: EventLog, tmp_path_factory: pytest.TempPathFactory) -> HRNNR
     return fitted.fit(tiny_log, run=run, devices=Devices("one_device"), verbose=0)
 
 
-def assert_same(rows: list[dict[str, float]], weights: Any, other: HRNNRecommender) -> None:
+def known(row: dict[str, float | None]) -> dict[str, float]:
+    """An epoch's figures without those that such a model has not."""
+    return {name: value for name, value in row.items() if value is not None}
+
+
+def assert_same(rows: list[dict[str, float | None]], weights: Any, other: HRNNRecommender) -> None:
     assert other.run is not None and other.model is not None
     wanted = other.run.epochs().drop("seconds").to_dicts()
     assert len(rows) == len(wanted)
     for ours, theirs in zip(rows, wanted, strict=True):
-        assert ours == pytest.approx(theirs, rel=TOLERANCE)
+        assert known(ours) == pytest.approx(known(theirs), rel=TOLERANCE)
     np.testing.assert_allclose(weights, other.model.decoder.id_weights, atol=1e-3)
 
 
