@@ -20,6 +20,7 @@ def parsed(*words: str) -> argparse.Namespace:
     parser = argparse.ArgumentParser()
     add_log_option(parser)
     parser.add_argument("--out")
+    parser.add_argument("--resume", action="store_true")
     return parser.parse_args(words)
 
 
@@ -50,13 +51,21 @@ def test_who_asks_for_none_and_who_is_no_chief_has_no_callbacks(
         assert callbacks == []
 
 
-def test_callbacks_are_of_the_runs_name_and_settings(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize(("more", "ids"), [((), {}), (("--resume",), {"mlflow": "17"})])
+def test_callbacks_are_of_the_runs_name_settings_and_ids(
+    more: tuple[str, ...],
+    ids: dict[str, str],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     asked: list[Any] = []
 
     @contextmanager
-    def logged(names: list[str], *, run: str, settings: Any) -> Iterator[list[str]]:
+    def logged(
+        names: list[str], *, run: str, settings: Any, known: dict[str, str], note: Any
+    ) -> Iterator[list[str]]:
+        assert known == ids
+        note("wandb", "x1")
         asked.append((names, run, settings))
         yield ["a callback"]
         asked.append("closed")
@@ -65,9 +74,13 @@ def test_callbacks_are_of_the_runs_name_and_settings(
     config = preset("hrnn", {"units": 7})
     monkeypatch.setattr(RunFolder, "config", config)
     monkeypatch.chdir(tmp_path)
-    with log_callbacks(parsed("--log", "mlflow", "--out", "runs/../first")) as callbacks:
+    (tmp_path / "first").mkdir()
+    RunFolder("first").note_tracker("mlflow", "17")
+    words = "--log", "mlflow", "--out", "first/../first", *more
+    with log_callbacks(parsed(*words)) as callbacks:
         assert callbacks == ["a callback"]
         ((names, run, settings),) = asked
         assert (names, run) == (["mlflow"], "first")
         assert settings()["model"]["units"] == 7
     assert asked[-1] == "closed"
+    assert RunFolder("first").tracker_ids == {"mlflow": "17", "wandb": "x1"}

@@ -190,10 +190,12 @@ def test_metrics_have_a_row_an_epoch(trained: HRNNRecommender) -> None:
         "loss",
         "perplexity",
         "rmse",
+        "impression_loss",
         "val_loss",
         "val_perplexity",
         "val_ndcg",
         "val_rmse",
+        "val_impression_loss",
         "learning_rate",
         "seconds",
     ]
