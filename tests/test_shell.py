@@ -31,6 +31,8 @@ def raising(error: BaseException) -> Callable[[], None]:
             "tool: out/x: No space left on device\n",
         ),
         (OSError("odd"), 2, "tool: a file: odd\n"),
+        (MemoryError("Unable to\nallocate"), 2, "tool: out of memory: Unable to allocate\n"),
+        (MemoryError(), 2, "tool: out of memory: no more is given\n"),
         (KeyboardInterrupt(), 130, "\ntool: stopped; finished epochs and files are kept; more\n"),
     ],
 )

@@ -37,7 +37,7 @@ def exit_code(name: str, work: Callable[[], None], further: str = "") -> int:
       further: how to go on after Ctrl-C, such as "; go on with --resume".
 
     Returns:
-      0, 2 for bad input, 130 for Ctrl-C.
+      0, 2 for bad input or where disk or memory ran out, 130 for Ctrl-C.
     """
     try:
         work()
@@ -54,6 +54,11 @@ def exit_code(name: str, work: Callable[[], None], further: str = "") -> int:
     except OSError as error:
         reason = f"{error.filename or 'a file'}: {error.strerror or error}"
         print(f"{name}: {_one_line(reason)}", file=sys.stderr)
+        return 2
+    except MemoryError as error:
+        print(
+            f"{name}: out of memory: {_one_line(str(error) or 'no more is given')}", file=sys.stderr
+        )
         return 2
     return 0
 
