@@ -111,7 +111,7 @@ def recommend_all(
         "retrieval": predictor.answering.retrieval.way,
         "rules": predictor.rules.told,
         "log": log.fingerprint,
-        "users": _fingerprint(asked_for.part(part)[0] for part in parts),
+        "users": _fingerprint(map(asked_for.ids, parts)),
         "part_users": part_users,
         "options": json.loads(json.dumps(dataclasses.asdict(options), default=str)),
         "query_time": query_time,
@@ -165,7 +165,7 @@ def recommend_all(
         done = count - sum(rows_of[number] for number in missing)
         told(done, count)
         for number in missing:
-            ids, index = asked_for.part(parts[number])
+            ids, index = asked_for.ids(parts[number]), asked_for.index(parts[number])
             lengths = {at: _length(log, user) for at, user in enumerate(index)}
             frames = []
             for batch in _batches(lengths, predictor.num_items):
@@ -195,13 +195,17 @@ class _Users:
     def __len__(self) -> int:
         return self._log.num_users if self._users is None else len(self._users)
 
-    def part(self, part: slice) -> tuple[Sequence[str], Sequence[int | None]]:
-        """Their ids, and their indices in the log, None for an id without events."""
+    def ids(self, part: slice) -> Sequence[str]:
+        """The ids of a part."""
         if self._users is None:
-            ids = self._log.user_frame["user_id"][part].to_list()
-            return ids, range(*part.indices(len(self)))
-        given = self._users[part]
-        return given, [self._log.user_index(user) for user in given]
+            return self._log.user_frame["user_id"][part].to_list()
+        return self._users[part]
+
+    def index(self, part: slice) -> Sequence[int | None]:
+        """Their indices in the log, None for an id without events."""
+        if self._users is None:
+            return range(*part.indices(len(self)))
+        return [self._log.user_index(user) for user in self._users[part]]
 
     def new(self) -> list[str]:
         """The ids without events."""

@@ -117,8 +117,10 @@ class HRNNRecommender(TrainedModel):
         if isinstance(interactions, EventLog):
             log = interactions
         else:
-            tables: dict[str, Any] = {"items": items, "users": users, "columns": columns}
-            tables |= {
+            tables: dict[str, Any] = {
+                "items": items,
+                "users": users,
+                "columns": columns,
                 "rules": rules,
                 "item_features": item_features,
                 "user_features": user_features,

@@ -125,8 +125,9 @@ def _cell(value: Any, dtype: str, name: str) -> Any:
             return _text(value)
         return operator.index(value) if "INT" in dtype else float(value)
     except (TypeError, ValueError):
-        expected = {"DT_BOOL": "true or false"}.get(dtype, "a number")
-        expected = "a whole number" if "INT" in dtype else expected
+        expected = "a whole number" if "INT" in dtype else "a number"
+        if dtype == "DT_BOOL":
+            expected = "true or false"
         raise ValueError(f"{name}: got {value!r}, expected {expected}") from None
 
 

@@ -101,9 +101,10 @@ def time_of_asking(
 
 def item_count(k: int) -> int:
     """How many items are wanted, cut at what an int32 holds."""
-    if whole_number("k", k) < 1:
+    count = whole_number("k", k)
+    if count < 1:
         raise ValueError(f"k: got {k}, expected 1 or more")
-    return min(whole_number("k", k), _MOST_COUNT)
+    return min(count, _MOST_COUNT)
 
 
 def state_input(state: bytes) -> dict[str, Any]:

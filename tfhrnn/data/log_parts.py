@@ -116,12 +116,10 @@ def events_with_impressions(log: EventLog) -> int:
     """How many events have impressions beside the chosen item."""
     if not log.most_shown:
         return 0
-    starts = (np.asarray(log.shown_offsets[part]) for part in slices(log.num_events))
-    ends = (
-        np.asarray(log.shown_offsets[part.start + 1 : part.stop + 1])
+    return sum(
+        int((np.diff(log.shown_offsets[part.start : part.stop + 1]) > 0).sum())
         for part in slices(log.num_events)
     )
-    return sum(int((end > start).sum()) for start, end in zip(starts, ends, strict=True))
 
 
 def events_of_no_weight(log: EventLog) -> int:

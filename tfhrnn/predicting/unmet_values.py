@@ -42,14 +42,14 @@ def unmet_values(
     known: Collection[str]
     if asked is None:
         known, what = set(event_types), "no event of the data has the type {}"
-        alike = {kind.lower(): kind for kind in known}  # types are compared in any case
+        alike = {kind.lower() for kind in known}  # types are compared in any case
     else:
         spec = asked.spec
         cells = new_items.get(spec.name, ())
         texts = cells if spec is ID else feature_array(list(cells), spec, "cold items")
         known = asked.known.union(*(cell_values(str(cell), spec) for cell in texts))
         what = f"no item of the catalogue has {{}} in {spec.name}"
-        alike = {}
+        alike = set()
     for value, source in _texts(condition, where, brought):
         if value in known or value in (ANY_TYPE, "") or value.lower() in alike:
             continue
