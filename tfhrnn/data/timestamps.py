@@ -69,8 +69,7 @@ class TimestampParser:
         dtype = values.dtype
         if is_date(dtype):
             self.unit = self.unit if self.unit is not None else "iso"
-            milliseconds = values.cast(pl.Datetime("ms")) if dtype == pl.Date else values
-            seconds = milliseconds.dt.epoch("ms") // 1000
+            seconds = _date_seconds(values)
             return self._within_time(seconds, values, rows)
         if dtype == pl.String:
             text = values.str.strip_chars()
@@ -189,6 +188,12 @@ def is_date(dtype: pl.DataType) -> bool:
     return dtype == pl.Date or isinstance(dtype, pl.Datetime)
 
 
+def _date_seconds(values: pl.Series) -> pl.Series:
+    """A date column's Unix seconds, fractions rounded down; null where missing."""
+    times = values.cast(pl.Datetime("ms")) if values.dtype == pl.Date else values
+    return times.dt.epoch("ms") // 1000
+
+
 def read_dates(
     values: pl.Series, problems: Problems, column: str, rows: pl.Series
 ) -> pl.Series | None:
@@ -204,8 +209,7 @@ def read_dates(
       Int64 `[rows]`, null where missing; None where these are no dates.
     """
     if is_date(values.dtype):
-        times = values.cast(pl.Datetime("us")) if values.dtype == pl.Date else values
-        return times.dt.epoch("us") // 1_000_000
+        return _date_seconds(values)
     if values.dtype != pl.String:
         return None
     text = values.str.strip_chars()
